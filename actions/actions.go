@@ -155,6 +155,8 @@ type Outcome struct {
 	ObjectID     string        // DHIS2 uid, or what identifies the value
 	RetryAfter   time.Duration // asked for by the server; 0 when it did not say
 	Warnings     []string      // the server's remarks on a delivered object
+	// what later actions of the rule may read of it beside the id, by field; not kept with the record
+	Result map[string]any
 	// of Superseded, or of what was delivered but for what is newer: the Order.Seq of that; 0: nothing, or not known
 	By int64
 }

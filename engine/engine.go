@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/durable"
 	"github.com/culvert/culvert/engine/fileimport"
@@ -72,6 +73,7 @@ func New(c Config) (*Runner, error) {
 		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory,
 		Poll:       c.Limits.Poll,
 		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled,
+		Added:      func(n int) { r.backlog.Add(int64(n)) },
 		Conditions: &r.conditions, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
 	})
 	for name, s := range c.Servers {
@@ -80,6 +82,7 @@ func New(c Config) (*Runner, error) {
 			Retry: c.Limits.retry(),
 			Away:  c.Limits.Away, Refusal: c.Limits.Refusal, Window: c.Limits.Window,
 			Backlog: r.backlog.Load, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now, Zone: c.Zone, End: end,
+			Target: r.target,
 		})
 	}
 	r.files = fileimport.New(fileimport.Config{
@@ -113,6 +116,14 @@ func (r *Runner) supervisors(c *Config) {
 	}
 	r.retention = &supervise.Retention{Gate: r.gate, Journal: c.Journal, Keep: c.Retention, Every: c.Limits.Expire,
 		Log: c.Log, Now: c.Now}
+}
+
+// target gives what delivers to a server; nil when there is none.
+func (r *Runner) target(server string) actions.Target {
+	if d := r.dispatchers[server]; d != nil {
+		return d.CurrentTarget()
+	}
+	return nil
 }
 
 // Program gives the rules that run now.
@@ -178,7 +189,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		dispatchers.Wait()
 		close(r.dispatched)
 	})
-	r.log.Info("running", "rules", len(r.gate.Program().Rules), "servers", len(r.dispatchers), "owner", r.owner)
+	r.log.Info("running", "rules", r.gate.Program().Count(), "servers", len(r.dispatchers), "owner", r.owner)
 	<-ctx.Done()
 	drained := r.drain(&parts)
 	r.bounded("the end", func() {

@@ -11,9 +11,9 @@ import (
 // Status gives how this runner stands.
 func (r *Runner) Status() status.Runner {
 	prog := r.gate.Program()
-	s := status.Runner{Owner: r.owner, At: r.now(), Started: r.started, Leading: r.gate.Leading(), Rules: len(prog.Rules)}
+	s := status.Runner{Owner: r.owner, At: r.now(), Started: r.started, Leading: r.gate.Leading(), Rules: prog.Count()}
 	for _, name := range prog.Names() {
-		if prog.Rules[name].Invalid != nil {
+		if f := prog.Rules[name]; f.Invalid != nil && f.Part == "" {
 			s.Invalid = append(s.Invalid, name)
 		}
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/culvert/culvert/rules/diag"
@@ -19,6 +20,9 @@ type ActionSpec struct {
 	Place   diag.Place // of the kind
 	ForEach *Expr      // the list that it goes through, the outermost of several
 	When    *Expr
+	// After is what must have become of the actions before it that write elsewhere: delivered, failed
+	// or settled; empty where the rule does not say.
+	After string
 
 	compiler     *compiler
 	loops        []*loop                 // for_each, the outermost list first
@@ -28,6 +32,7 @@ type ActionSpec struct {
 	leaveInvalid bool                    // of fields that say nothing of it
 	results      bool                    // for_each or when read the result of another action
 	read         map[*yamlnode.Node]bool // values that the kind has compiled
+	earlier      map[string]bool         // ids of actions whose results it reads
 	faulty       bool                    // the kind reported an error, and may have left the rest unread
 }
 
@@ -70,11 +75,16 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 		return // the schema has said so
 	}
 	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c,
-		read: map[*yamlnode.Node]bool{}}
+		read: map[*yamlnode.Node]bool{}, earlier: map[string]bool{}}
 	a.Body = yamlnode.Merge(c.actionDefaults(key.Value), body)
 	a.outer = c.scope.Clone()
 	for _, id := range c.rule.results {
 		a.outer.AddShape(id, expression.Dynamic())
+	}
+	if a.Body.Get("after") != nil {
+		a.After = c.reader(a.Kind, a.Body, actionKeys).Word("after")
+		a.outer.AddShape(deliveryName, expression.Dynamic())
+		c.rule.afters = true
 	}
 	a.inner = a.outer
 	r := c.reader(a.Kind, a.Body, actionKeys)
@@ -84,7 +94,10 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	if n := r.Node("when"); n != nil {
 		a.When = c.condition(n, a.inner, "the action")
 	}
-	a.results = a.reads(a.When) || slices.ContainsFunc(a.loops, func(l *loop) bool { return a.reads(l.list) })
+	a.results = a.reads(a.When)
+	for _, l := range a.loops {
+		a.results = a.reads(l.list) || a.results
+	}
 	a.blank, a.leaveInvalid = blankPolicy(r.Word("blank")), r.Text("invalid") == "omit"
 	if n := r.Node("id"); isValue(n) && c.name(n, "an action") {
 		a.ID = n.Value
@@ -95,9 +108,23 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 
 // reads tells whether an expression reads the result of an action.
 func (a *ActionSpec) reads(e *Expr) bool {
-	return e != nil && slices.ContainsFunc(e.program.Uses(),
-		func(name string) bool { return slices.Contains(a.compiler.rule.results, name) })
+	if e == nil {
+		return false
+	}
+	found := false
+	for _, name := range e.program.Uses() {
+		if slices.Contains(a.compiler.rule.results, name) {
+			a.earlier[name], found = true, true
+		}
+	}
+	return found
 }
+
+// Earlier lists the ids of the actions whose results the action reads, sorted.
+func (a *ActionSpec) Earlier() []string { return slices.Sorted(maps.Keys(a.earlier)) }
+
+// deliveryName is what expressions of an action with after: call the delivery that it comes after.
+const deliveryName = "delivery"
 
 // kind gives what is declared of a kind of action; nil when there is none of that name.
 func (c *compiler) kind(name string) *settings.Spec {
@@ -172,6 +199,7 @@ func (a *ActionSpec) note(e *Expr) {
 	if e == nil {
 		return
 	}
+	a.reads(e)
 	r := a.compiler.rule
 	for _, i := range e.needs {
 		switch l := r.Lookups[i]; {

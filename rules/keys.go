@@ -81,6 +81,10 @@ var actionKeys = []settings.Field{
 			"of each other: `parent` is the item around `item`"},
 	{Name: "when", Ref: "expression",
 		Doc: "condition; the action runs only for records (or items) for which it is true"},
+	{Name: "after", Type: settings.Word, Words: []string{"delivered", "failed", "settled"},
+		Doc: "of an action that writes elsewhere than the first one: it comes once the actions whose results it reads (the " +
+			"first ones of the rule where it reads none) were delivered (the default), have failed, or either; " +
+			"`delivery.state`, `delivery.code`, `delivery.cause` and `delivery.hint` say what became of them"},
 	{Name: "blank", Ref: "blank", Type: settings.Word, Words: blankWords,
 		Doc: "what a blank value does in every field of this action that does not say otherwise"},
 	{Name: "invalid", Ref: "invalid", Words: invalidWords,

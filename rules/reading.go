@@ -43,6 +43,9 @@ func (r *Rule) Reading() Reading {
 	return out
 }
 
+// Results lists the ids of the actions whose results others may read.
+func (r *Rule) Results() []string { return r.results }
+
 // HasResults tells whether actions of the rule may read what others came to.
 func (r *Rule) HasResults() bool { return len(r.results) > 0 }
 

@@ -41,6 +41,7 @@ type Rule struct {
 	compiler    *compiler // until Finish
 	eager       []int     // lookups that every record needs
 	results     []string  // ids of actions, which expressions may name
+	afters      bool      // an action says after what it comes
 	zone        *time.Location
 	needs       [][][]string          // fields that expressions read, of each entry one
 	columns     map[diag.Place]string // what the expression at a place reads of a record, in its own names

@@ -15,7 +15,12 @@ type Input struct {
 	Source   map[string]any // what `source` shows: file, row, received, headers...
 	RecordID string         // known id, when the record comes back from the journal
 	Answers  Answers        // to what lookups ask; nil where nobody can be asked
-	FileID   string         // of the dropped file that the record is a row of; empty: of none, or a sample
+	// Earlier are the results of actions that were delivered before, by action id and field: of the
+	// parts of a rule that write elsewhere.
+	Earlier map[string]map[string]any
+	// Delivery is what became of them, for actions with after:; nil: they were delivered.
+	Delivery map[string]any
+	FileID   string // of the dropped file that the record is a row of; empty: of none, or a sample
 	// the files that it names; nil: those that its rule's trigger finds
 	Attachments Attachments
 }
@@ -65,6 +70,15 @@ func (s *Scope) Reset(in Input) {
 	clear(s.lookups)
 	s.env["trigger"] = s.rule.missing.without(in.Body)
 	s.env["source"] = in.Source
+	for id, fields := range in.Earlier {
+		s.env[id] = fields
+	}
+	if s.rule.afters {
+		s.env[deliveryName] = in.Delivery
+		if in.Delivery == nil {
+			s.env[deliveryName] = map[string]any{"state": "delivered"}
+		}
+	}
 }
 
 // Filter evaluates `when`. The error is a *Failure.
@@ -175,6 +189,9 @@ func (s *Scope) RecordID() string { return s.id }
 
 // Body is the record under evaluation.
 func (s *Scope) Body() any { return s.input.Body }
+
+// Delivery is what became of the actions before those that say after: what they come.
+func (s *Scope) Delivery() map[string]any { return s.input.Delivery }
 
 // Accepted tells whether the record's id was settled when it was accepted.
 func (s *Scope) Accepted() bool { return s.input.RecordID != "" }

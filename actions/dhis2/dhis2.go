@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/asked"
+	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/compile"
 	"github.com/culvert/culvert/actions/dhis2/deliver"
 	"github.com/culvert/culvert/actions/dhis2/identity"
@@ -44,6 +45,9 @@ type Preview = deliver.Preview
 
 // PreviewedWrite is one write of a Preview.
 type PreviewedWrite = deliver.PreviewedWrite
+
+// PreviewedRequest is one request of a Preview.
+type PreviewedRequest = client.Sent
 
 // PreviewPlan plays a plan's delivery against a server that holds nothing and notes its requests. No request is made.
 func PreviewPlan(ctx context.Context, plan actions.Plan, x *metadata.Index, o Options) (*Preview, error) {

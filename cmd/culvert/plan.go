@@ -17,7 +17,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan RULE FILE...",
 		Short: "Ask the server to check every record of a file, without writing anything",
 		Long: `Evaluate every record of the files and have the server validate the writes (importMode VALIDATE,
-dryRun). Nothing is written. Exit code 1 when any record would fail.`,
+dryRun). Nothing is written. What the rule does elsewhere than at its server cannot be checked so, and is
+left out. Exit code 1 when any record would fail.`,
 		Example: "  culvert plan anc-registration-export old-export.csv",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -28,10 +29,11 @@ dryRun). Nothing is written. Exit code 1 when any record would fail.`,
 			if err != nil {
 				return err
 			}
-			flow, _, err := service.Flow(p, args[0])
+			_, rule, err := service.Flow(p, args[0])
 			if err != nil {
 				return err
 			}
+			flow := service.AtHome(rule)
 			target, err := service.RehearsalTarget(p, flow.Server, a.logger(), version)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/work"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // answered is what a batch came to: a result for every plan, and a verdict for those that were
@@ -34,7 +35,7 @@ func (d *Dispatcher) verdict(a answered, i int, it *item) (v verdict) {
 	if !stuck || plan.Insist {
 		return v
 	}
-	by := work.NewerDelivered(d.End, d.Versions, it.Flow().Rule.Name, plan.Record.RecordID, plan.Order, !it.OfFile())
+	by := work.NewerDelivered(d.End, d.Versions, it.Flow().Name(), plan.Record.RecordID, plan.Order, !it.OfFile())
 	if by != 0 {
 		return verdict{state: journal.Superseded, by: by, objects: v.objects, about: v.about}
 	}
@@ -51,7 +52,7 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 		plans[i] = *it.Plan()
 	}
 	began := time.Now()
-	asked := d.ask(plans)
+	asked := d.askHomes(items, plans)
 	a.asking = time.Since(began)
 	var ready []actions.Plan
 	var at []int
@@ -70,30 +71,73 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 	return a
 }
 
+// askHomes completes pending plans: each asks the server of its rule, which is another one where the
+// rule writes elsewhere. When that is away, the records wait without a word against the server that
+// they go to.
+func (d *Dispatcher) askHomes(items []*item, plans []actions.Plan) []program.Asked {
+	asked := make([]program.Asked, len(plans))
+	homes := map[string][]int{}
+	for i, it := range items {
+		home := it.Flow().Home
+		if plans[i].Pending == nil || home == d.name {
+			home = ""
+		}
+		homes[home] = append(homes[home], i)
+	}
+	for home, at := range homes {
+		part := make([]actions.Plan, len(at))
+		for n, i := range at {
+			part[n] = plans[i]
+		}
+		target := d.server().Target
+		if home != "" && d.Target != nil {
+			target = d.Target(home)
+		}
+		if target == nil {
+			for _, i := range at {
+				asked[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+					Problem: diag.Problem{Code: "server-unusable",
+						Message: fmt.Sprintf("the server %s, which the rule's lookups ask, cannot be used now", home),
+						Hint:    "see `culvert status`; it is tried again by itself"}}
+			}
+			continue
+		}
+		for n, a := range d.ask(target, part) {
+			i := at[n]
+			plans[i] = part[n]
+			if o := a.Outcome; home != "" && o != nil && o.Status == actions.Retry {
+				o.Class = actions.ClassTransient
+			}
+			asked[i] = a
+		}
+	}
+	return asked
+}
+
 // ask completes pending plans. As with sendPlans, a target that breaks down when it is asked has the
 // batch halved until the culprit is alone. Asking changes nothing, so that it can be done again.
-func (d *Dispatcher) ask(plans []actions.Plan) []program.Asked {
+func (d *Dispatcher) ask(target actions.Target, plans []actions.Plan) []program.Asked {
 	tried := slices.Clone(plans)
-	asked, fault := d.tryAsk(tried)
+	asked, fault := d.tryAsk(target, tried)
 	switch {
 	case fault == nil:
 		copy(plans, tried)
 		return asked
 	case len(plans) > 1:
 		half := len(plans) / 2
-		return append(d.ask(plans[:half]), d.ask(plans[half:])...)
+		return append(d.ask(target, plans[:half]), d.ask(target, plans[half:])...)
 	}
 	return []program.Asked{{Err: fault}}
 }
 
 // tryAsk asks and turns a panic, or answers to another number of questions, into a fault.
-func (d *Dispatcher) tryAsk(plans []actions.Plan) (asked []program.Asked, fault error) {
+func (d *Dispatcher) tryAsk(target actions.Target, plans []actions.Plan) (asked []program.Asked, fault error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fault = fmt.Errorf("%s\n%s", program.PanicText(p), debug.Stack())
 		}
 	}()
-	asked = program.Ask(d.End, d.server().Target, d.Outside, plans)
+	asked = program.Ask(d.End, target, d.Outside, plans)
 	for _, a := range asked {
 		if errors.Is(a.Err, program.ErrAnswers) {
 			return nil, a.Err

@@ -90,6 +90,7 @@ func (d *Dispatcher) held(items []*item) bool {
 type decided struct {
 	*item
 	verdict verdict
+	result  actions.Result
 }
 
 // classify says of every result what it means: works that are decided, and works for which the
@@ -109,7 +110,7 @@ func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, r
 			}
 			v.retry = false // it alone gets no answer from a server that answers others
 		}
-		done = append(done, decided{it, v})
+		done = append(done, decided{it, v, answer.results[i]})
 	}
 	return done, retry, worst
 }
@@ -124,10 +125,11 @@ func (d *Dispatcher) settle(done []decided, results []actions.Result, start time
 	now := d.Now()
 	for i, x := range done {
 		s := d.Retry.settlement(x.verdict, x.Attempts(), now)
-		b.Outcomes[i] = work.Outcome{Work: x.Work, Settlement: s, Unchanged: x.verdict.unchanged}
-		d.Metrics.Settled(x.Flow().Rule.Name, d.name, s.State, x.verdict.unchanged, s.Problem)
+		b.Outcomes[i] = work.Outcome{Work: x.Work, Settlement: s, Unchanged: x.verdict.unchanged,
+			Results: program.ResultsOf(x.Flow(), x.Plan(), x.result.Outcomes)}
+		d.Metrics.Settled(x.Flow().Name(), d.name, s.State, x.verdict.unchanged, s.Problem)
 		if s.State == journal.Delivered {
-			d.Metrics.Delivered(x.Flow().Rule.Name, d.name, now.Sub(x.Received()))
+			d.Metrics.Delivered(x.Flow().Name(), d.name, now.Sub(x.Received()))
 		}
 		d.trace(x, &s, start, len(results))
 		d.count(s)

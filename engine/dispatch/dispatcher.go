@@ -67,6 +67,8 @@ type Config struct {
 	// Outside is asked what lookups find in other systems; nil: nobody is.
 	Outside actions.Outside
 	Retry   Retry
+	// Target gives what delivers to another server, for lookups of rules that ask there; nil: none.
+	Target  func(server string) actions.Target
 	Away    await.Backoff // between probes of a server that is away
 	Refusal await.Backoff // between probes of a server that refuses our credentials
 	Window  int           // records in memory
@@ -129,6 +131,9 @@ func New(name string, s Server, c Config) *Dispatcher {
 }
 
 func (c *Config) breaker() Breaker { return Breaker{Away: c.Away, Refusal: c.Refusal} }
+
+// CurrentTarget delivers to the server as it is now; nil where it cannot be used.
+func (d *Dispatcher) CurrentTarget() actions.Target { return d.server().Target }
 
 // server is what is sent to, as it is now.
 func (d *Dispatcher) server() *Server { return d.current.Load() }

@@ -47,6 +47,8 @@ type Journal interface {
 // Queue is where rows go.
 type Queue interface {
 	EnterRows(rows []work.Work)
+	// GoOn gives the further parts of rules their records for rows that need no server.
+	GoOn(outcomes []work.Outcome) error
 	Requeued(awaited, freed []string)
 	Discard(key string, o work.RowOutcome)
 	FilesScanned(scan func() error, reading func(fileID string) bool) error

@@ -25,6 +25,7 @@ import (
 type fakes struct{ program *program.Program }
 
 func (fakes) EnterRows([]work.Work)                                     {}
+func (fakes) GoOn([]work.Outcome) error                                 { return nil }
 func (fakes) Requeued([]string, []string)                               {}
 func (fakes) Discard(string, work.RowOutcome)                           {}
 func (fakes) CaughtUp()                                                 {}

@@ -238,10 +238,26 @@ func (run *fileRun) submit(c *chunk) {
 	run.noteRepeated(c.rows)
 	for _, row := range c.rows {
 		if o := &row.outcome; row.settled {
-			run.m.Metrics.Settled(run.flow.Rule.Name, run.flow.Server, o.State, o.Unchanged, o.Problem)
+			run.m.Metrics.Settled(run.flow.Name(), run.flow.Server, o.State, o.Unchanged, o.Problem)
 			run.trace(row)
 		}
 	}
+	if settled := run.settledParts(c); len(settled) > 0 && run.m.Queue.GoOn(settled) != nil {
+		return // the runner ends
+	}
 	run.m.Queue.EnterRows(c.works)
 	run.touched.Notify()
+}
+
+// settledParts lists the rows of a chunk that needed no server, where the rule has further parts.
+func (run *fileRun) settledParts(c *chunk) (list []work.Outcome) {
+	if len(run.flow.Next)+len(run.flow.Beside) == 0 {
+		return nil
+	}
+	for i, row := range c.rows {
+		if row.settled && c.errs[i] == nil {
+			list = append(list, work.Outcome{Work: row, Settlement: row.outcome.Settlement})
+		}
+	}
+	return list
 }

@@ -44,6 +44,11 @@ func (row *fileRow) LeaseEpoch() int64   { return row.run.epoch }
 func (row *fileRow) OfFile() bool        { return true }
 func (row *fileRow) Cancelled() bool     { return row.run.isClosed() }
 
+// AsRecord implements work.Work.
+func (row *fileRow) AsRecord() (*journal.Record, error) {
+	return row.record(row.run.source.Received, time.Time{})
+}
+
 // Settle says what became of the row. A run that was given up takes no more outcomes: the row is read again.
 func (row *fileRow) Settle(o work.RowOutcome) { row.run.settle(row, o) }
 

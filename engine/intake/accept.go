@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/durable"
@@ -43,7 +45,11 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 		}
 		records[i] = rec
 	}
-	duplicates, err := in.Journal.Append(ctx, records, b.Cursor)
+	beside, err := partsBeside(p, records)
+	if err != nil {
+		return nil, err
+	}
+	duplicates, err := in.Journal.Append(ctx, slices.Concat(records, beside), b.Cursor)
 	if err != nil {
 		return nil, in.refusal(ctx, "keep records", err)
 	}
@@ -67,6 +73,13 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 			in.Backlog.Add(1)
 		}
 	}
+	for i, rec := range beside {
+		duplicate := len(records)+i < len(duplicates) && duplicates[len(records)+i]
+		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
+		if !duplicate {
+			in.Backlog.Add(1)
+		}
+	}
 	in.Queue.Notify()
 	return receipts, nil
 }
@@ -79,6 +92,24 @@ func (in *Intake) trace(rec *journal.Record, start time.Time) {
 	in.Trace.Step(tracing.Step{Name: "accept", Rule: rec.Rule, Record: rec.ID, Received: rec.Received, Start: start,
 		End: time.Now(), State: string(rec.State), Code: rec.Problem.CodeOf(),
 		Last: rec.State == journal.Skipped || rec.State == journal.Failed})
+}
+
+// partsBeside makes the records of those further parts of rules that wait for no other part.
+func partsBeside(p *program.Program, records []*journal.Record) (list []*journal.Record, err error) {
+	for _, rec := range records {
+		flow := p.Flow(rec.Rule)
+		if rec.State != journal.Pending && rec.State != journal.Failed || strings.HasPrefix(rec.ID, program.Unidentified) {
+			continue
+		}
+		for _, next := range flow.Beside {
+			one, err := next.Record(rec, flow, nil, nil)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", err, sources.ErrFinal)
+			}
+			list = append(list, one)
+		}
+	}
+	return list, nil
 }
 
 // refusal turns what the journal could not do into what a source understands: try again later.

@@ -22,7 +22,8 @@ const root = "../.."
 // rooms are where texts are made that people read: what waits, what failed and why, what is wrong in a project, and what to
 // do. Help of commands, the reference, generated files and what only goes to the log are in English.
 var rooms = []string{
-	"rules", "schemas", "sources", "lookups", "actions/dhis2",
+	"rules", "schemas", "sources", "lookups", "actions/dhis2", "actions/remote", "actions/httpreq",
+	"actions/commcare", "actions/kobo",
 	"engine/access", "engine/backup", "engine/console", "engine/studio", "engine/controls", "engine/dispatch",
 	"engine/doctor", "engine/fileimport", "engine/intake", "engine/lsp", "engine/notify",
 	"engine/program", "engine/project", "engine/queue", "engine/rehearsal", "engine/service", "engine/status",
@@ -32,7 +33,7 @@ var rooms = []string{
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
 // does, and the others are for developers.
-var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "lookupstest", "tabulartest", "oidctest", "testdata", "static"}
+var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "lookupstest", "remotetest", "tabulartest", "oidctest", "testdata", "static"}
 
 // mute are calls whose texts go to the log or to a machine.
 var mute = []string{

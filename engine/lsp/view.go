@@ -139,7 +139,7 @@ const maxEvaluated = 50
 
 // evaluate keeps the steps of the first record of the sample that the rule takes.
 func (f *facts) evaluate() {
-	flow := &program.Flow{Rule: f.rule.Rule, Actions: f.rule.Actions, Server: f.rule.Server}
+	flow := &program.Flow{Rule: f.rule.Rule, Actions: f.rule.Actions, After: f.rule.Afters(), Server: f.rule.Server}
 	for i, body := range f.samples[:min(len(f.samples), maxEvaluated)] {
 		var steps []rules.Step
 		in := rules.Input{Body: body, Source: rehearsal.Source(f.rule.Trigger.Sample, i, len(f.samples))}

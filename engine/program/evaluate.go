@@ -54,6 +54,10 @@ func NewEvaluator(flow *Flow) *Evaluator { return &Evaluator{flow: flow} }
 // Evaluate does what the function of that name does.
 func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 	flow, scope := v.flow, v.scope
+	given := in
+	if in, err = flow.open(in); err != nil {
+		return e, err
+	}
 	if in.Attachments == nil && flow.Attachments != nil {
 		in.Attachments = flow.Attachments(in.Body, in.FileID)
 	}
@@ -69,7 +73,7 @@ func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 		v.scope = scope
 	}
 	if open, ok := errors.AsType[*rules.Unanswered](err); ok {
-		return e.pending(flow, in, open), nil
+		return e.pending(flow, given, open), nil
 	}
 	return e, err
 }
@@ -90,14 +94,20 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 			return e.failed(err)
 		}
 	}
-	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
+	e.Key = PartName(e.Key, flow.Part)
+	e.Plan.Record = actions.Ref{Rule: flow.Name(), RecordID: e.ID, Key: e.Key}
 	// A person who corrects a record is told of all that is wrong with it.
 	scope.CollectFailures()
-	if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
-		return e.failed(err)
+	if flow.alone() { // of a part only what its own actions read is looked up
+		if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
+			return e.failed(err)
+		}
 	}
 	var open rules.Unanswered // what all actions ask for is asked together
-	for _, action := range flow.Actions {
+	for i, action := range flow.Actions {
+		if !flow.comesAfter(i, scope.Delivery()) {
+			continue
+		}
 		writes, err := action.Plan(scope)
 		if u, ok := errors.AsType[*rules.Unanswered](err); ok {
 			open.Questions = append(open.Questions, u.Questions...)

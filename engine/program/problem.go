@@ -99,6 +99,6 @@ func ProblemOf(log *slog.Logger, flow *Flow, id string, err error) *journal.Prob
 	if errors.As(err, &f) {
 		return FailureProblem(f)
 	}
-	log.Error("evaluation broke down", "rule", flow.Rule.Name, "record", id, "error", err)
+	log.Error("evaluation broke down", "rule", flow.Name(), "record", id, "error", err)
 	return InternalProblem(flow)
 }

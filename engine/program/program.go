@@ -19,11 +19,19 @@ type Program struct {
 	Intakes []Intake
 }
 
-// Flow is one rule with its compiled actions.
+// Flow is one rule with its compiled actions. Of a rule that writes to several places it is the part
+// for one of them: the others are flows of their own, which come beside it or after it.
 type Flow struct {
 	Rule    *rules.Rule
-	Actions []actions.Action // parallel to Rule.Actions
-	Server  string           // by the name it has in culvert.yaml
+	Actions []actions.Action
+	Server  string // where they write to: a server or a connection, by the name it has in culvert.yaml
+	Home    string // the server that the rule's lookups ask
+	Part    string // "" of a rule's first part; of the others where they write to
+	// After says of each action what must have become of the part that this one comes after:
+	// delivered (or nothing), failed or settled.
+	After   []string
+	Next    []*Flow          // parts that come once this one is settled
+	Beside  []*Flow          // parts that wait for no other one; of the first part alone
 	Invalid *journal.Problem // why the rule cannot run now; its records are held
 	Notify  bool             // the source of its records is notified of how they were settled
 	// Attachments finds the files that records of the rule name; nil: the trigger has none.
@@ -54,4 +62,15 @@ func (p *Program) Names() []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(p.Rules))
+}
+
+// Count is how many rules there are, each with all of its parts.
+func (p *Program) Count() int {
+	n := 0
+	for _, f := range p.Rules {
+		if f.Part == "" {
+			n++
+		}
+	}
+	return n
 }

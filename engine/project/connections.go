@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -89,6 +90,18 @@ func (c *Config) Connection(name, dir string) (sources.Connection, error) {
 	out.Kind, out.Domain, out.Header = found.Kind, found.Domain, found.Header
 	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username,
 		&out.Password: found.Password, &out.APIKey: found.APIKey, &out.Bearer: found.Bearer})
+}
+
+// ActionConnection gives a connection for actions that write to it, with its secrets resolved.
+func (c *Config) ActionConnection(name string) (actions.Connection, error) {
+	out := actions.Connection{Name: name}
+	found := c.ConnectionNamed(name)
+	if found == nil {
+		return out, fmt.Errorf("connection %s is not in %s", name, ConfigFile)
+	}
+	out.Kind, out.Domain, out.Header = found.Kind, found.Domain, found.Header
+	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username,
+		&out.Password: found.Password, &out.APIKey: found.APIKey, &out.Token: found.Bearer})
 }
 
 // resolve sets texts to what the project gives them.

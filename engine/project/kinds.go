@@ -4,8 +4,11 @@ import (
 	"slices"
 
 	"github.com/culvert/culvert/actions"
+	actioncommcare "github.com/culvert/culvert/actions/commcare"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/httpreq"
+	actionkobo "github.com/culvert/culvert/actions/kobo"
 	"github.com/culvert/culvert/lookups"
 	lookupdb "github.com/culvert/culvert/lookups/database"
 	"github.com/culvert/culvert/lookups/web"
@@ -30,6 +33,26 @@ type ActionMaker func(x *metadata.Index, o actions.Options) []actions.Kind
 func ActionKinds() []ActionMaker {
 	return []ActionMaker{
 		dhis2.Kinds,
+		anywhere(httpreq.Kinds),
+		anywhere(actioncommcare.Kinds),
+		anywhere(actionkobo.Kinds),
+	}
+}
+
+// anywhere makes the kinds of a package that needs no snapshot.
+func anywhere(kinds func(actions.Options) []actions.Kind) ActionMaker {
+	return func(_ *metadata.Index, o actions.Options) []actions.Kind { return kinds(o) }
+}
+
+// ActionTarget makes what delivers to a connection.
+type ActionTarget func(c actions.Connection, o actions.TargetOptions) (actions.Target, error)
+
+// ActionTargets gives, by the kind of a connection, what actions deliver to it with.
+func ActionTargets() map[string]ActionTarget {
+	return map[string]ActionTarget{
+		httpreq.ConnectionKind:        httpreq.NewTarget,
+		actioncommcare.ConnectionKind: actioncommcare.NewTarget,
+		actionkobo.ConnectionKind:     actionkobo.NewTarget,
 	}
 }
 

@@ -141,6 +141,13 @@ func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
 		}
 		out[name] = byName
 	}
+	out[""] = map[string]actions.Kind{} // those that need no snapshot
+	for _, k := range l.actionKinds(nil, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone,
+		Legacy: l.isLegacy}) {
+		if placed, ok := k.(actions.Placed); ok {
+			out[""][k.Name()] = placed
+		}
+	}
 	return out
 }
 
@@ -217,7 +224,12 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	}
 	p.Config.checkLookups(r)
 	out.Actions = make([]actions.Action, len(r.Actions))
+	atHome := slices.ContainsFunc(r.Actions, func(a *rules.ActionSpec) bool { return kinds[""][a.Kind] == nil })
+	if server != nil {
+		out.Server = server.Name
+	}
 	switch {
+	case !atHome && len(r.Actions) > 0:
 	case server == nil:
 		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", r.Server), Place: r.ServerPlace(),
@@ -225,7 +237,6 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 		}})
 		return
 	case p.Indexes[server.Name] == nil:
-		out.Server = server.Name
 		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against",
 				server.Name), Place: r.ServerPlace(),
@@ -233,10 +244,10 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 		}})
 		return
 	}
-	out.Server = server.Name
+	places := make([]string, len(r.Actions))
 	for i, spec := range r.Actions {
-		kind, ok := kinds[server.Name][spec.Kind]
-		if !ok {
+		var kind actions.Kind
+		if kind, places[i] = p.placeOf(r, spec, server, kinds); kind == nil {
 			continue // the schema names the kinds that exist
 		}
 		out.Actions[i] = kind.Compile(spec)
@@ -244,6 +255,7 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 			r.Key = out.Actions[i].Key()
 		}
 	}
+	out.Parts = partsOf(r, places, p.Config)
 }
 
 func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {

@@ -59,6 +59,7 @@ type Rule struct {
 	*rules.Rule
 	Server   string
 	Actions  []actions.Action // parallel to Rule.Actions; nil entries could not be compiled
+	Parts    []Part           // by where the actions write to; none where that is not known
 	Findings diag.List
 }
 

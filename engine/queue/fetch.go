@@ -42,6 +42,18 @@ func (r *record) LeaseEpoch() int64   { return r.epoch }
 func (r *record) OfFile() bool        { return false }
 func (r *record) Cancelled() bool     { return false }
 
+// AsRecord gives the record, whose id is known by now.
+func (r *record) AsRecord() (*journal.Record, error) {
+	rec := *r.Record
+	if r.plan.Record.RecordID != "" {
+		rec.ID, rec.Key = r.plan.Record.RecordID, r.plan.Record.Key
+	}
+	if rec.Version == 0 {
+		rec.Version = r.plan.Order.Version
+	}
+	return &rec, nil
+}
+
 // fetched are the records in memory.
 type fetched struct {
 	records map[int64]size // by their place in the journal
@@ -169,7 +181,7 @@ func (q *Queue) room(prog *program.Program) (limit int, bytes int64, not []strin
 		}
 	}
 	for name, flow := range prog.Former {
-		if !q.Gate.Runnable(flow) || slices.Contains(not, flow.Rule.Name) {
+		if !q.Gate.Runnable(flow) || slices.Contains(not, flow.Name()) {
 			not = append(not, name)
 		}
 	}
@@ -233,6 +245,9 @@ func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch
 		s.Seq = records[i].Seq
 		b.Settlements = append(b.Settlements, *s)
 		settled = append(settled, records[i])
+	}
+	if q.goOn(evaluated(works, settlements), true) != nil {
+		return // the runner ends
 	}
 	if len(settled) > 0 && q.Writer.Commit(b) == nil {
 		q.Settled(settled, b.Settlements)

@@ -9,6 +9,9 @@ import (
 // keys at once, so that no record that is accepted later comes before them while they wait for the
 // server.
 func (q *Queue) EnterRows(rows []work.Work) {
+	if q.goOn(entering(rows), true) != nil {
+		return // the runner ends, and they are read again
+	}
 	ready := q.enter(rows)
 	if kept, err := q.Claim(ready); err == nil {
 		ready = kept
@@ -66,6 +69,9 @@ func (q *Queue) Settle(done work.Batch) error {
 		case work.Row:
 			rows[i] = q.addRow(b, w, o)
 		}
+	}
+	if err := q.goOn(done.Outcomes, false); err != nil {
+		return err
 	}
 	if err := q.Writer.Commit(b); err != nil {
 		return err

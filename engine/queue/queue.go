@@ -21,6 +21,7 @@ type Journal interface {
 	Release(ctx context.Context, owner string, seqs []int64) error
 	Wake() <-chan struct{}
 	Versions(ctx context.Context, rule, id string) ([]*journal.Record, error)
+	journal.Appender
 	journal.KeyLocker
 }
 
@@ -46,6 +47,8 @@ type Config struct {
 	Window     int           // records in memory for each server
 	Memory     int64         // bytes that they may take up, roughly
 	Poll       time.Duration // the net below the journal's Wake
+	// Added hears of records that further parts of rules got.
+	Added func(n int)
 	// Settled hears of records that were settled.
 	Settled func([]*journal.Record, []journal.Settlement)
 

@@ -17,13 +17,13 @@ func findAttachments(p *project.Project, flows map[string]*program.Flow) {
 	}
 	env := sources.AttachmentEnv{Dir: root, Inbox: Inbox(p.Dir, p.Config), Log: slog.Default(),
 		Connection: func(name string) (sources.Connection, error) { return p.Config.Connection(name, root) }}
-	for name, f := range flows {
+	for _, f := range flows {
 		if f.Invalid != nil {
 			continue
 		}
 		t := &f.Rule.Trigger
 		if k, ok := sources.Named(p.Sources, t.Kind).(sources.Attaching); ok {
-			f.Attachments = k.Attachments(name, t, env)
+			f.Attachments = k.Attachments(f.Rule.Name, t, env)
 		}
 	}
 }

@@ -70,6 +70,7 @@ func (s *Service) changedServers(before, fresh *project.Project) (*newServers, e
 		n.clients[c.Name], n.servers[c.Name] = cl, e
 		n.secrets = append(n.secrets, secretsOf{c.Name, c.SecretFiles()})
 	}
+	s.changedPlaces(before, fresh, n)
 	return n, nil
 }
 

@@ -22,6 +22,11 @@ func (s *Service) program(p *project.Project) (*program.Program, map[string]sour
 	for name, now := range p.Former {
 		if f := prog.Rules[now]; f != nil && prog.Rules[name] == nil {
 			prog.Former[name] = f
+			for _, part := range prog.Rules {
+				if part.Part != "" && part.Rule == f.Rule {
+					prog.Former[program.PartName(name, part.Part)] = part
+				}
+			}
 		}
 	}
 	if s.o.Alone {
@@ -51,6 +56,9 @@ func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.B
 	var list []sources.Bound
 	for _, name := range slices.Sorted(maps.Keys(prog.Rules)) {
 		f := prog.Rules[name]
+		if f.Part != "" {
+			continue // its records come from the part before
+		}
 		t := &f.Rule.Trigger
 		if posting, ok := sources.Named(kinds, t.Kind).(sources.Posting); ok && t.Kind != kind {
 			if t = posting.Posts(t); t == nil {
@@ -58,11 +66,19 @@ func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.B
 			}
 		}
 		if t.Kind == kind {
-			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: t, Text: f.Rule.Text(),
+			list = append(list, sources.Bound{Rule: name, Server: homeOf(f), Trigger: t, Text: f.Rule.Text(),
 				Invalid: f.Invalid != nil})
 		}
 	}
 	return list
+}
+
+// homeOf is the server of DHIS2 that a rule is about.
+func homeOf(f *program.Flow) string {
+	if f.Home != "" {
+		return f.Home
+	}
+	return f.Server
 }
 
 // environment is what the sources of a project may need.

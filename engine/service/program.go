@@ -16,7 +16,9 @@ import (
 func Flows(p *project.Project) map[string]*program.Flow {
 	flows := map[string]*program.Flow{}
 	for _, r := range p.Rules {
-		f := &program.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Notify: tells(p.Sources, &r.Trigger)}
+		parts := partsOf(r)
+		f := parts[0]
+		f.Notify = tells(p.Sources, &r.Trigger)
 		if d, bad := firstError(r.Findings); bad {
 			f.Invalid = &journal.Problem{Problem: d.Problem}
 			f.Invalid.Message = "the rule is invalid: " + d.Message
@@ -24,10 +26,56 @@ func Flows(p *project.Project) map[string]*program.Flow {
 		if _, taken := flows[r.Name]; taken {
 			continue // two rules of one name: both have a finding, the first one stands for it
 		}
-		flows[r.Name] = f
+		for _, part := range parts {
+			part.Invalid = f.Invalid
+			flows[part.Name()] = part
+		}
 	}
 	findAttachments(p, flows)
 	return flows
+}
+
+// partsOf makes the flows of a rule, one for each place that it writes to, the first one first.
+func partsOf(r *project.Rule) []*program.Flow {
+	if len(r.Parts) == 0 {
+		return []*program.Flow{Whole(r)}
+	}
+	afters := r.Afters()
+	flows := make([]*program.Flow, len(r.Parts))
+	for n, part := range r.Parts {
+		f := &program.Flow{Rule: r.Rule, Server: part.Place, Home: r.Server}
+		if flows[n] = f; n > 0 {
+			f.Part = part.Place
+		}
+		for _, i := range part.Actions {
+			f.Actions, f.After = append(f.Actions, r.Actions[i]), append(f.After, afters[i])
+		}
+		switch {
+		case n == 0:
+		case part.Before < 0:
+			flows[0].Beside = append(flows[0].Beside, f)
+		default:
+			flows[part.Before].Next = append(flows[part.Before].Next, f)
+		}
+	}
+	return flows
+}
+
+// Whole is a rule with all that it does, wherever that goes: for trying it, not for delivery.
+func Whole(r *project.Rule) *program.Flow {
+	return &program.Flow{Rule: r.Rule, Actions: r.Actions, After: r.Afters(), Server: r.Server, Home: r.Server}
+}
+
+// AtHome is what a rule does at its own server of DHIS2: the part that can be rehearsed there.
+func AtHome(r *project.Rule) *program.Flow {
+	for _, f := range partsOf(r) {
+		if f.Server == r.Server {
+			own := *f
+			own.Part = ""
+			return &own
+		}
+	}
+	return &program.Flow{Rule: r.Rule, Server: r.Server, Home: r.Server}
 }
 
 // tells tells whether the source of a rule's records is told how they were settled.
@@ -54,7 +102,9 @@ func Flow(p *project.Project, name string) (*program.Flow, *project.Rule, error)
 		if d, bad := firstError(r.Findings); bad {
 			return nil, r, fmt.Errorf("rule %s has mistakes, the first: %s: run `culvert validate`", r.Name, d.String())
 		}
-		return Flows(p)[r.Name], r, nil
+		whole := map[string]*program.Flow{r.Name: Whole(r)}
+		findAttachments(p, whole)
+		return whole[r.Name], r, nil
 	}
 	if rel, err := p.Relative(name); err == nil && rel != name {
 		return Flow(p, rel)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/culvert/culvert/actions"
@@ -54,8 +56,60 @@ func (noMemory) Digests(context.Context, []string) (map[string]actions.Digest, e
 
 func (noMemory) Holders(context.Context, []string) ([]actions.Identity, error) { return nil, nil }
 
+// Parts tells which of a plan's writes go to a place.
+func Parts(p *project.Project, rule string, writes []actions.Write) map[string][]actions.Write {
+	out := map[string][]actions.Write{}
+	r := p.RuleNamed(rule)
+	for _, w := range writes {
+		place := ""
+		if r != nil {
+			place = r.PlaceOf(w.Action)
+		}
+		out[place] = append(out[place], w)
+	}
+	return out
+}
+
 // Preview tells what delivering a plan to its server would look up, create and update, without asking the server.
 func Preview(ctx context.Context, p *project.Project, server string, plan actions.Plan) (*dhis2.Preview, error) {
+	parts := Parts(p, plan.Record.Rule, plan.Writes)
+	out := &dhis2.Preview{Names: map[string]string{}}
+	for _, place := range placesOf(p, plan) {
+		if place != "" && p.Config.ServerNamed(place) == nil {
+			previewPlace(out, place, parts[place])
+			continue
+		}
+		own := plan
+		own.Writes = parts[place]
+		if place == "" {
+			place = server
+		}
+		one, err := previewServer(ctx, p, place, own)
+		if err != nil {
+			return nil, err
+		}
+		out.Writes, out.Requests = append(out.Writes, one.Writes...), append(out.Requests, one.Requests...)
+		maps.Copy(out.Names, one.Names)
+	}
+	return out, nil
+}
+
+// placesOf lists where a plan's writes go, in the order of the first to each.
+func placesOf(p *project.Project, plan actions.Plan) (list []string) {
+	r := p.RuleNamed(plan.Record.Rule)
+	for _, w := range plan.Writes {
+		place := ""
+		if r != nil {
+			place = r.PlaceOf(w.Action)
+		}
+		if !slices.Contains(list, place) {
+			list = append(list, place)
+		}
+	}
+	return list
+}
+
+func previewServer(ctx context.Context, p *project.Project, server string, plan actions.Plan) (*dhis2.Preview, error) {
 	c := p.Config.ServerNamed(server)
 	if c == nil || p.Indexes[c.Name] == nil {
 		return nil, fmt.Errorf("there is no metadata of the server %q yet: run `culvert sync`", server)
@@ -63,4 +117,16 @@ func Preview(ctx context.Context, p *project.Project, server string, plan action
 	return dhis2.PreviewPlan(ctx, plan, p.Indexes[c.Name], dhis2.Options{
 		Project: p.Config.Project, Import: dhis2.ImportOptions(c.Import),
 	})
+}
+
+// previewPlace tells what is asked of a connection.
+func previewPlace(out *dhis2.Preview, connection string, writes []actions.Write) {
+	for _, w := range writes {
+		out.Writes = append(out.Writes, dhis2.PreviewedWrite{Label: w.Object.Label(), Names: w.Object.Describe(),
+			Effect: "sent to the connection " + connection})
+		if r, ok := w.Object.(actions.Requesting); ok {
+			x := r.Request()
+			out.Requests = append(out.Requests, dhis2.PreviewedRequest{Method: x.Method, Path: x.Path, Query: x.Query, Body: x.Body})
+		}
+	}
 }

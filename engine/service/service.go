@@ -60,6 +60,7 @@ type Service struct {
 	// files its client has. Both belong to the reload.
 	started     *project.Config
 	secretsUsed map[string][]byte
+	places      []string // connections that rules wrote to at the start
 	indexes     map[string]*atomic.Pointer[metadata.Index]
 	standing    map[string]sources.Standing // sources that callers reach, by the names of their kinds
 	registry    *prometheus.Registry
@@ -200,6 +201,10 @@ func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error
 	}
 	if s.o.Alone && len(missing) > 0 && len(missing) == len(out) {
 		return nil, errors.Join(missing...)
+	}
+	s.places = p.Places()
+	for _, name := range s.places {
+		out[name] = s.place(p.Config, name)
 	}
 	return out, nil
 }

@@ -50,8 +50,8 @@ func (g *Gate) Knows(server string) bool { return g.servers[server] }
 
 // Runnable tells whether work of a flow may be sent: it is still the rule's current one, valid and not paused.
 func (g *Gate) Runnable(f *program.Flow) bool {
-	return f != nil && f.Invalid == nil && g.servers[f.Server] && g.program.Load().Flow(f.Rule.Name) == f &&
-		g.controls.Load().Rules[f.Rule.Name] == nil
+	return f != nil && f.Invalid == nil && g.servers[f.Server] && g.program.Load().Flow(f.Name()) == f &&
+		g.controls.Load().Rules[f.Rule.Name] == nil && g.controls.Load().Rules[f.Name()] == nil
 }
 
 // Stale tells whether work must not be sent as it was planned: its rule was changed, paused or

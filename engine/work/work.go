@@ -21,6 +21,8 @@ type Work interface {
 	LeaseEpoch() int64   // under which it was taken: under a later one it may be with another runner
 	OfFile() bool        // it is a Row
 	Cancelled() bool     // its file was given up, and is read again later
+	// AsRecord is it as the journal keeps it, or would, with its body.
+	AsRecord() (*journal.Record, error)
 }
 
 // Row is the Work of a file row. The journal has no record of it, so that its key is locked there
@@ -54,6 +56,7 @@ type Outcome struct {
 	Work
 	Settlement journal.Settlement // without Seq
 	Unchanged  bool               // nothing had to be sent
+	Results    program.Results    // what later parts of its rule may read
 }
 
 // Batch is what one delivery to a server came to.

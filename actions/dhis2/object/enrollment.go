@@ -165,3 +165,6 @@ func (o *Enrollment) Regenerate(code string, g Generations, writes func(string) 
 func (o *Enrollment) Effect() string {
 	return "created, or updated when it is there: what the rule does not set stays as it is"
 }
+
+// ResultField is under which later actions read the id.
+func (*Enrollment) ResultField() string { return "enrollment" }

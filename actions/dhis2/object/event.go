@@ -228,3 +228,6 @@ func (o *Event) Regenerate(code string, g Generations, writes func(string) bool)
 func (o *Event) Effect() string {
 	return "created, or updated when it is there: what the rule does not set stays as it is"
 }
+
+// ResultField is under which later actions read the id.
+func (*Event) ResultField() string { return "event" }

@@ -154,3 +154,6 @@ func (o *TrackedEntity) Effect() string {
 	}
 	return "created, or updated when it is there" + o.Person.FoundBy()
 }
+
+// ResultField is under which later actions read the id.
+func (*TrackedEntity) ResultField() string { return "tracked_entity" }
