@@ -163,9 +163,9 @@ func TestFieldsThatTwoRulesWrite(t *testing.T) {
 		{"different objects", []*Rule{rule("a", "person.name"), rule("b", "case.name", "case.x")}, ""},
 		{"the same fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.name")}, ""},
 		{"some fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.phone")},
-			`the rule "a" writes "sex" of person too`},
+			`the rule "a" writes "sex" of person too, as this rule does`},
 		{"many fields", []*Rule{rule("a", "p.1", "p.2", "p.3", "p.4", "p.5"), rule("b", "p.1", "p.2", "p.3", "p.4", "p.x")},
-			`the rule "a" writes "1", "2" and "3" and 1 more of p too`},
+			`the rule "a" writes "1", "2" and "3" and 1 more of p too, as this rule does`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

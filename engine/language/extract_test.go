@@ -58,7 +58,7 @@ var more = []string{
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
 	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
 	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps", "Place", "help", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
-	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes", "left out", "(blank)",
+	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes", "left out", "(blank)", "a lookup", "a value map", "an action", "a result",
 	// what a sync says that has changed
 	"category %s", "category combo %s", "category option %s", "category option combo %s", "metadata attribute %s",
 	"level %s", "option %s", "option set %s", "org unit %s", "org unit group %s", "program rule %s",

@@ -68,6 +68,9 @@ type pattern struct {
 // leastWeight is how many letters a format needs so that a finished sentence is recognised by it: "%s of %s" fits too much.
 const leastWeight = 3
 
+// endWeight is what it weighs that a sentence must end as the format does.
+const endWeight = 4
+
 // sureWeight is how many letters a format needs that is not written as the text is, with a small letter at its head.
 const sureWeight = 8
 
@@ -96,7 +99,11 @@ func newPattern(e *entry) (pattern, bool) {
 			}
 		}
 	}
-	return p, values > 0 && p.weight >= leastWeight
+	sure := values > 0 && p.weight >= leastWeight
+	if sure && p.pieces[len(p.pieces)-1].kind == 0 {
+		p.weight += endWeight
+	}
+	return p, sure
 }
 
 // words lists the words that stand whole in every sentence of the pattern: a value may go on with letters where it

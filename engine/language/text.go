@@ -92,6 +92,12 @@ func (l *search) labelled(text string, depth int) (string, bool) {
 			return label + ": " + said, true
 		}
 	}
+	for i := len(parts) - 1; i > 1; i-- { // what is known holds a joint itself, and more is said behind it
+		if said, ok := l.whole(strings.Join(parts[:i], ": "), depth); ok {
+			rest, _ := l.text(strings.Join(parts[i:], ": "), depth+1)
+			return said + ": " + rest, true
+		}
+	}
 	return text, false
 }
 

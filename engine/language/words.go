@@ -110,6 +110,9 @@ func (l *search) item(text string, depth int) (string, bool) {
 	if said, ok := l.words[text]; ok {
 		return said, true
 	}
+	if first, rest, ok := strings.Cut(text, " "); ok && (first == "or" || first == "and") && inQuotes(rest) {
+		return l.Word(first) + " " + rest, true
+	}
 	if inQuotes(text) || single(text) {
 		return text, text != ""
 	}

@@ -17,6 +17,7 @@ func TestConfigPagesSayTheTruth(t *testing.T) {
 	codes := func(text string) []string {
 		_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(text))
 		var codes []string
+		checkFindingsSaid(t, findings)
 		for _, d := range findings {
 			codes = append(codes, d.Code)
 		}
@@ -70,6 +71,7 @@ func TestTriggerPagesSayTheTruth(t *testing.T) {
 		for _, wrong := range []bool{true, false} {
 			found := checkTogether([]*rules.Rule{load("rules/a.yaml", texts[true]), load("rules/b.yaml", texts[wrong])},
 				SourceKinds())
+			checkFindingsSaid(t, found)
 			if has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code }); has != wrong {
 				t.Errorf("%s: of the example that is wrong (%v) it is said: %v", code, wrong, has)
 			}

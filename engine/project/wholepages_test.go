@@ -189,6 +189,7 @@ func TestWholePagesSayTheTruth(t *testing.T) {
 			for _, r := range p.Rules {
 				found = append(found, r.Findings...)
 			}
+			checkFindingsSaid(t, found)
 			has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code })
 			failed := recordCodes(t, l, p)
 			has = has || slices.Contains(failed, code)

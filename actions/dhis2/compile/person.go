@@ -46,7 +46,7 @@ func (c *compiler) personRef(t *metadata.TrackedEntityType, p *metadata.Program,
 		// Ids of different fields cannot be told to be the same person's.
 		object := "the " + t.Name + " with the external id " + w.external.Text
 		if people := c.spec.Rule().People(); people != rules.ProjectNamespace {
-			object += " of the namespace " + people
+			object = fmt.Sprintf("the %s with the external id %s (namespace %s)", t.Name, w.external.Text, people)
 		}
 		for _, v := range set {
 			if a, _, _ := c.x.TrackedEntityAttribute(v.uid, nil); a != nil {
