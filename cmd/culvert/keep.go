@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/sources/files"
@@ -51,6 +52,13 @@ func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal,
 	f, err := j.Forget(ctx, external, who(), why)
 	if err != nil {
 		return err
+	}
+	for _, place := range p.Config.PlaceNames() { // further parts of rules keep records of their own
+		part, err := j.Forget(ctx, program.PartName(external, place), who(), why)
+		if err != nil {
+			return err
+		}
+		f.Records, f.Payloads, f.Identities = f.Records+part.Records, f.Payloads+part.Payloads, f.Identities+part.Identities
 	}
 	fmt.Fprintf(a.stdout, "%s found: %s and %s erased\n", count(f.Records, "record", "records"),
 		count(f.Payloads, "payload", "payloads"), count(f.Identities, "entry of the id map", "entries of the id map"))

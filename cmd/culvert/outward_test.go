@@ -69,6 +69,11 @@ func TestOutward(t *testing.T) {
 			"patient-and-message@emr": {Taken: 1}}, countRecords(t, env, dir))
 	})
 
+	// A person who is forgotten is forgotten at every place.
+	if out := culvert(t, env, dir, "forget", "--external-id", "case-2", "--why", "she asked"); !strings.HasPrefix(out, "2 records") {
+		t.Errorf("forgotten was: %s", out)
+	}
+
 	// It comes back: the patient goes there, then the message with her number there.
 	others.mu.Lock()
 	others.away = false

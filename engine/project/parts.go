@@ -89,6 +89,17 @@ func (p *Project) apart(spec *rules.ActionSpec, name string, place diag.Place) s
 	return name
 }
 
+// PlaceNames lists the servers and connections that rules may write to.
+func (c *Config) PlaceNames() []string {
+	names := c.ServerNames()
+	for _, o := range c.Connections {
+		if ActionTargets()[o.Kind] != nil {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
 func (c *Config) connectionsOf(kind string) []string {
 	var names []string
 	for _, o := range c.Connections {
