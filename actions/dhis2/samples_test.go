@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 )
 
@@ -66,5 +67,47 @@ func TestFilesThatCannotCome(t *testing.T) {
 	rule = loadOf(t, Kinds(s.index, kindOptions()), s.index, ruleText(fileRule), content, noFiles)
 	if got := printed(rule.findings.List); strings.Contains(got, "names a file") {
 		t.Errorf("findings of content:\n%s", got)
+	}
+}
+
+// TestEnrollmentsDivided holds that the attribute option of an enrollment is of the program's category combination
+// for enrollments, not of the one for its events, and that an enrollment may have a shape beside its person's.
+func TestEnrollmentsDivided(t *testing.T) {
+	text := ruleText(`
+  - dhis2.create_and_enroll:
+      program: Antenatal care
+      external_id: trigger.id
+      org_unit: {value: Coral Health Centre}
+      enrolled_at: {value: 2026-01-07}
+      enrollment_geometry: trigger.area
+      attributes: {First name: {value: A}, Date of birth: {value: 1990-01-01}}
+      OPTIONS
+`)
+	s := newSite(t, "2.43")
+	partner := s.index.DataSetByID("YUR5tQWtGwI").CategoryCombo
+	antenatal := s.index.ProgramByID("HKEoH96oH4U")
+	antenatal.FeatureType = "POLYGON"
+	sample := `{"id": "1", "area": "POLYGON((31 -5, 31.1 -5, 31.1 -5.1, 31 -5))"}`
+	with := strings.Replace(text, "OPTIONS", "attribute_category_options: {Funding partner: {value: Global Fund}}", 1)
+	without := strings.Replace(text, "      OPTIONS\n", "", 1)
+	for _, test := range []struct {
+		name, rule, want string
+		events, own      *metadata.Ref
+	}{
+		{"divided", with, "", nil, partner},
+		{"divided, and nothing said", without, "attribute-combo-missing", nil, partner},
+		{"events divided only", with, "no-attribute-combo", partner, nil},
+		{"events divided, nothing said", without, "", partner, nil},
+	} {
+		antenatal.CategoryCombo, antenatal.EnrollmentCategoryCombo = test.events, test.own
+		list := loadRule(t, s.index, test.rule, sample).findings.List
+		if got := printed(list); list.HasErrors() != (test.want != "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: want %q, findings:\n%s", test.name, test.want, got)
+		}
+	}
+	antenatal.CategoryCombo, antenatal.EnrollmentCategoryCombo = nil, nil
+	bad := loadRule(t, s.index, without, `{"id": "1", "area": "POINT(31 -5)"}`).findings.List
+	if got := printed(bad); !strings.Contains(got, `"enrollment_geometry" is another kind of shape than the Polygon`) {
+		t.Errorf("findings:\n%s", got)
 	}
 }

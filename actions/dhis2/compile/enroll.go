@@ -59,7 +59,7 @@ func (c *compiler) enroll(create bool) planner {
 	e.status = c.status("status", c.words("status")...)
 	e.followUp = c.boolean("follow_up")
 	e.notes = c.notes()
-	e.combo = c.attributeCombo(p.CategoryCombo, false)
+	e.combo = c.attributeCombo(p.EnrollmentCategoryCombo, c.dividesEnrollments(p))
 	e.access = c.access(p)
 	options := c.importOptions()
 	label := "enrollment in " + p.Name
@@ -68,16 +68,23 @@ func (c *compiler) enroll(create bool) planner {
 		e.entity = &entityPlan{env: c.env, person: e.person, program: p.ID, attributes: attributes,
 			generate: generated(c.usesOf(t, p), attributes),
 			template: newTemplate("tracked entity "+t.Name, t.Name, options, attributes)}
-		e.entity.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
+		e.entity.geometry = c.geometry("geometry", t.FeatureType, fmt.Sprintf("the type %q", t.Name))
+		e.geometry = c.geometry("enrollment_geometry", p.FeatureType, fmt.Sprintf("the program %q", p.Name))
 		e.template = newTemplate(label, p.Name, options)
 	} else {
 		e.attributes = attributes
-		e.geometry = c.geometry(p.FeatureType, fmt.Sprintf("the program %q", p.Name))
+		e.geometry = c.geometry("geometry", p.FeatureType, fmt.Sprintf("the program %q", p.Name))
 		e.template = newTemplate(label, p.Name, options, attributes)
 	}
 	e.template.Recreate = e.person.recreate
 	c.declare("tracked_entity", "enrollment")
 	return e
+}
+
+// dividesEnrollments tells whether DHIS2 asks for an attribute option with the enrollments of a program (E1055 from
+// 2.43 on; the program's other category combination is that of its events).
+func (c *compiler) dividesEnrollments(p *metadata.Program) bool {
+	return p.EnrollmentCategoryCombo != nil && p.EnrollmentCategoryCombo.ID != c.x.DefaultCombo()
 }
 
 // enrollUses are the attributes that the action may set: DHIS2 takes those of the type on the

@@ -61,7 +61,7 @@ func compileEvent(c *compiler) planner {
 			"an event has no follow-up mark of its own: DHIS2 keeps it for the enrollment and shows that one with the event")
 	}
 	e.notes = c.notes()
-	e.geometry = c.geometry(stage.FeatureType, fmt.Sprintf("the stage %q", stage.Name))
+	e.geometry = c.geometry("geometry", stage.FeatureType, fmt.Sprintf("the stage %q", stage.Name))
 	e.combo = c.attributeCombo(p.CategoryCombo, true)
 	e.user = c.assignedUser()
 	if e.user != nil && !stage.EnableUserAssignment {

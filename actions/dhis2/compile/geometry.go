@@ -15,6 +15,7 @@ import (
 
 // geometryField is where an object lies: a position or an area.
 type geometryField struct {
+	key      string       // of the rule
 	kind     string       // of GeoJSON
 	field    *rules.Field // any form of shape
 	order    geo.Order    // of two bare numbers in it
@@ -25,15 +26,15 @@ type geometryField struct {
 // geometryKinds are the shapes of GeoJSON by the feature types that DHIS2 takes them for (GeoValidator, E1012).
 var geometryKinds = map[string]string{"POINT": geo.Point, "POLYGON": geo.Polygon, "MULTI_POLYGON": geo.MultiPolygon}
 
-// geometry compiles the key geometry. feature is the feature type that the metadata allows.
-func (c *compiler) geometry(feature, of string) *geometryField {
-	n := c.node("geometry")
+// geometry compiles a key that holds a shape. feature is the feature type that the metadata allows.
+func (c *compiler) geometry(key, feature, of string) *geometryField {
+	n := c.node(key)
 	if n == nil {
 		return nil
 	}
-	g := &geometryField{kind: geometryKinds[feature]}
+	g := &geometryField{key: key, kind: geometryKinds[feature]}
 	if g.kind == "" {
-		c.errorAt(c.spec.Body.Key("geometry").Place(), "no-geometry",
+		c.errorAt(c.spec.Body.Key(key).Place(), "no-geometry",
 			"choose the feature type Point or Polygon for it in DHIS2 and sync, or leave the key out",
 			"%s has no geometry that can be written", of)
 		return nil
@@ -74,11 +75,11 @@ func (c *compiler) checkShape(at diag.Place, g *geometryField, in any) {
 	shape, err := geo.Read(in, g.order)
 	if err != nil {
 		p := value.PlaceProblem(err)
-		c.errorAt(at, literalCode(p.Code), p.Hint, `the value of "geometry" %s`, p.Message)
+		c.errorAt(at, literalCode(p.Code), p.Hint, "the value of %q %s", g.key, p.Message)
 		return
 	}
 	if p := value.PlaceRemark(shape, g.country); p != nil {
-		c.warnAt(at, p.Code, p.Hint, `the value of "geometry" %s`, p.Message)
+		c.warnAt(at, p.Code, p.Hint, "the value of %q %s", g.key, p.Message)
 	}
 }
 
@@ -101,10 +102,10 @@ func (c *compiler) partsOf(n *yamlnode.Node, g *geometryField, of string) *geome
 		}
 		return g
 	}
-	if g.field = c.fieldOf("geometry", n); g.field == nil {
+	if g.field = c.fieldOf(g.key, n); g.field == nil {
 		return nil
 	}
-	g.order = c.orderOf("geometry", g.field)
+	g.order = c.orderOf(g.key, g.field)
 	return g
 }
 
@@ -232,7 +233,7 @@ func (g *geometryField) failure(in any, p *diag.Problem) *rules.Failure {
 		f = g.lat
 	}
 	return &rules.Failure{Problem: diag.Problem{
-		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in),
-		Message: `"geometry" ` + p.Message, Hint: p.Hint,
+		Code: p.Code, Place: placeOf(f), Field: g.key, Column: f.Column(), Value: private(in),
+		Message: fmt.Sprintf("%q %s", g.key, p.Message), Hint: p.Hint,
 	}}
 }

@@ -13,7 +13,7 @@ func keysTrackedEntity() []settings.Field {
 	)
 }
 
-// keysEnroll declares the keys of dhis2.enroll and dhis2.create_and_enroll beside those that every action takes.
+// keysEnroll declares the keys of dhis2.enroll beside those that every action takes.
 func keysEnroll() []settings.Field {
 	return keysOf(
 		"program", "external_id", "enrollment_id", "tracked_entity_type", "match_by", "several_ids",
@@ -21,6 +21,13 @@ func keysEnroll() []settings.Field {
 		"status", "geometry", "follow_up", "notes", "attribute_category_options", "attribute_option_combo",
 		"temporary_access", "import",
 	)
+}
+
+// keysCreateAndEnroll declares those of dhis2.create_and_enroll, which writes two objects that may have a shape.
+func keysCreateAndEnroll() []settings.Field {
+	return append(keysEnroll(), settings.Field{Name: "enrollment_geometry", Type: settings.Free,
+		Schema: []string{"string", "object"},
+		Doc:    "where the enrollment lies, as the program is set to in DHIS2; geometry is that of the tracked entity"})
 }
 
 // keysEvent declares the keys of dhis2.event beside those that every action takes.

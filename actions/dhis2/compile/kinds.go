@@ -44,7 +44,7 @@ func definitions() []definition {
 	return []definition{
 		{KindTrackedEntity, compileTrackedEntity, keysTrackedEntity, "creates or updates a tracked entity"},
 		{KindEnroll, compileEnroll, keysEnroll, "enrolls a tracked entity that an earlier record or action created"},
-		{KindCreateAndEnroll, compileCreateAndEnroll, keysEnroll, "creates or updates a tracked " +
+		{KindCreateAndEnroll, compileCreateAndEnroll, keysCreateAndEnroll, "creates or updates a tracked " +
 			"entity and enrolls it in a program"},
 		{KindEvent, compileEvent, keysEvent, "creates or updates an event of a program stage, with " +
 			"registration (external_id) or without"},

@@ -67,7 +67,7 @@ func compileOrgUnit(c *compiler) planner {
 	r.opened, r.closed = c.date("opening_date", true), c.date("closed_date", true)
 	r.closing = c.boolean("close")
 	if n := c.node("geometry"); n != nil {
-		r.geometry = c.shapeOf(n, &geometryField{}, "an org unit")
+		r.geometry = c.shapeOf(n, &geometryField{key: "geometry"}, "an org unit")
 	}
 	r.groupSets, r.groups = c.memberships("group_sets", "TEXT", nil), c.memberships("groups", "BOOLEAN", nil)
 	r.programs = c.memberships("programs", "BOOLEAN", func(n *yamlnode.Node) string {

@@ -67,7 +67,7 @@ func compileTrackedEntity(c *compiler) planner {
 	}
 	e.person = c.personRef(t, p, e.attributes)
 	e.orgUnit = c.orgUnit(!e.update, to)
-	e.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
+	e.geometry = c.geometry("geometry", t.FeatureType, fmt.Sprintf("the type %q", t.Name))
 	e.template = newTemplate(label+t.Name, t.Name, c.importOptions(), e.attributes)
 	c.declare("tracked_entity")
 	e.result = func(s *rules.Scope, p *identity.Person) {

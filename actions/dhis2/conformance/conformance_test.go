@@ -31,6 +31,7 @@ func TestConformance(t *testing.T) {
 func conform(t *testing.T, o client.Options) {
 	c, x := connect(t, o)
 	s := newSuite(c, x)
+	s.login = o.Credentials
 	s.refuseOthersValues(t)
 	full, _, err := c.Version(t.Context())
 	if err != nil {
@@ -55,6 +56,13 @@ func conform(t *testing.T, o client.Options) {
 		{"data_value", s.dataValue},
 		{"data_value_set", s.dataValueSet},
 		{"data_value_set by partner", s.dataValueSetByPartner},
+		{"files, shapes and flags", s.files},
+		{"shapes of events", s.shapes},
+		{"attribute options", s.partners},
+		{"transfer", s.transfer},
+		{"follow-up of values", s.valueFlags},
+		{"org_unit", s.orgUnits},
+		{"analytics", s.analytics},
 		{"delete", s.delete},
 	} {
 		if !t.Run(part.name, part.run) {

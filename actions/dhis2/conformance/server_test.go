@@ -31,7 +31,7 @@ func realServer() (client.Options, bool) {
 // startSandbox serves Tamala as a version does.
 func startSandbox(t *testing.T, version string) (client.Options, *sandbox.Server) {
 	t.Helper()
-	s, err := sandbox.New(sandbox.Options{Metadata: tamala, Version: version})
+	s, err := sandbox.New(sandbox.Options{Metadata: tamala, More: []string{moreMetadata}, Version: version})
 	if err != nil {
 		t.Fatal(err)
 	}

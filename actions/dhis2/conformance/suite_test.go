@@ -30,6 +30,7 @@ type suite struct {
 	project string
 	memory  *memory
 	target  actions.Target
+	login   client.Credentials
 	events  map[string]bool // events of programs without registration, which no person takes along when deleted
 }
 

@@ -210,7 +210,7 @@ func collections() []collection {
 const programFields = translated + ",id,code,name,programType,trackedEntityType[id],onlyEnrollOnce,selectEnrollmentDatesInFuture," +
 	"selectIncidentDatesInFuture,displayIncidentDate,expiryDays,expiryPeriodType,completeEventsExpiryDays,accessLevel," +
 	"featureType," +
-	"categoryCombo[id],access[data]," +
+	"categoryCombo[id],enrollmentCategoryCombo[id],access[data]," + // servers pass over fields that they do not know
 	"programTrackedEntityAttributes[sortOrder,mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
 	"programStages[" + translated + ",id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
 	"programStageDataElements[sortOrder,compulsory,allowFutureDate,dataElement[id]]]"

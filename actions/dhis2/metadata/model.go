@@ -174,6 +174,7 @@ type Program struct {
 	AccessLevel                   string             `json:"accessLevel,omitempty"`
 	FeatureType                   string             `json:"featureType,omitempty"`
 	CategoryCombo                 *Ref               `json:"categoryCombo,omitempty"`
+	EnrollmentCategoryCombo       *Ref               `json:"enrollmentCategoryCombo,omitempty"` // of enrollments, from 2.43 on
 	Access                        DataAccess         `json:"access"`
 	Attributes                    []ProgramAttribute `json:"programTrackedEntityAttributes"`
 	Stages                        []ProgramStage     `json:"programStages"`

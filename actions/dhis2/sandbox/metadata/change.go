@@ -2,6 +2,8 @@ package metadata
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -117,7 +119,7 @@ func (w *metadataWrite) judge(kind string, o object) *verdict {
 	case !v.exists && (w.strategy == "UPDATE" || w.strategy == "DELETE"):
 		w.fault(v, "E5001", "UID", named(kind, o))
 	case w.strategy == "DELETE":
-		if user := w.usedBy(v.uid); user != "" {
+		if user := w.usedBy(kind, v.uid); user != "" {
 			w.fault(v, "E4030", user)
 			return v
 		}
@@ -269,9 +271,12 @@ func (w *metadataWrite) checkUnique(v *verdict, o object) {
 }
 
 // usedBy names what keeps an object from being deleted; empty when nothing does.
-func (w *metadataWrite) usedBy(uid string) string {
+func (w *metadataWrite) usedBy(kind, uid string) string {
 	for _, other := range w.srv.Catalog.Kinds {
 		for _, o := range w.srv.Catalog.Objects[other] {
+			if kind == catalog.KindOrgUnit {
+				o, _ = withoutUnit(o, uid)
+			}
 			if catalog.Str(o, "id") != uid && pointsTo(o, uid) {
 				return singular(other)
 			}
@@ -296,6 +301,43 @@ func (w *metadataWrite) usedBy(uid string) string {
 		}
 	}
 	return ""
+}
+
+// unitLists are the lists of org units out of which DHIS2 takes one that is deleted (the DeletionHandlers of data
+// sets, programs, groups, users and category options).
+var unitLists = []string{"organisationUnits", "dataViewOrganisationUnits", "teiSearchOrganisationUnits"}
+
+// withoutUnit gives an object without an org unit in its lists; it is the object itself, and false, where it is in none.
+func withoutUnit(o object, uid string) (out object, left bool) {
+	is := func(x any) bool { r, ok := x.(object); return ok && catalog.Str(r, "id") == uid }
+	out = o
+	for _, name := range unitLists {
+		list, ok := o[name].([]any)
+		if !ok || !slices.ContainsFunc(list, is) {
+			continue
+		}
+		if !left {
+			out, left = maps.Clone(o), true
+		}
+		out[name] = slices.DeleteFunc(slices.Clone(list), is)
+	}
+	return out, left
+}
+
+// changesOf are a change with what follows from it: a deleted org unit leaves all lists.
+func (w *metadataWrite) changesOf(v *verdict) []*catalog.Change {
+	changes := []*catalog.Change{v.change}
+	if v.change.Object != nil || v.kind != catalog.KindOrgUnit {
+		return changes
+	}
+	for _, kind := range w.srv.Catalog.Kinds {
+		for _, o := range w.srv.Catalog.Objects[kind] {
+			if without, left := withoutUnit(o, v.uid); left {
+				changes = append(changes, &catalog.Change{Kind: kind, UID: catalog.Str(o, "id"), Object: without})
+			}
+		}
+	}
+	return changes
 }
 
 // pointsTo tells whether an object refers to another.

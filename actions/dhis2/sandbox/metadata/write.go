@@ -99,7 +99,7 @@ func (c *call) answerObject(w *metadataWrite, v *verdict) {
 		c.Say(http.StatusConflict, "ERROR", "One or more errors occurred, please see full details in import report.", answer)
 		return
 	}
-	if err := c.srv.keepMetadata([]*catalog.Change{v.change}); err != nil {
+	if err := c.srv.keepMetadata(w.changesOf(v)); err != nil {
 		c.Fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
@@ -292,7 +292,7 @@ func (c *call) answerImport(w *metadataWrite, b *rest.Bound, verdicts []*verdict
 			}
 		}
 		if v.change != nil {
-			changes = append(changes, v.change)
+			changes = append(changes, w.changesOf(v)...)
 		}
 	}
 	answer := object{"responseType": c.Version.ReportType("ImportReport"), "status": "OK", "typeReports": types,
