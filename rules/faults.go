@@ -25,14 +25,15 @@ func (s *Scope) Keep(err error) error {
 	if len(s.path) > 0 && !strings.Contains(own.Message, "(item ") {
 		own.Message = s.inItem(own.Message)
 	}
+	s.taken++
 	s.keep(&own)
 	return nil
 }
 
 func (s *Scope) keep(f *Failure) {
 	for _, known := range s.kept {
-		if known.Code == f.Code && known.Place == f.Place && known.Message == f.Message {
-			return // the same lookup, read in several places
+		if known.tells(f) {
+			return
 		}
 	}
 	if len(s.kept) < maxFaults {
@@ -42,6 +43,19 @@ func (s *Scope) keep(f *Failure) {
 		s.keep(more)
 	}
 }
+
+// tells tells whether whoever corrects what a failure says has corrected another one, too: the same
+// lookup, read in several places, and one cell that several fields read.
+func (f *Failure) tells(other *Failure) bool {
+	cell := f.Column != "" && f.Column == other.Column
+	if cell && f.ofBlank() && other.ofBlank() {
+		return true
+	}
+	return f.Code == other.Code && f.Message == other.Message &&
+		(f.Place == other.Place || cell && f.Value == other.Value)
+}
+
+func (f *Failure) ofBlank() bool { return f.Code == "blank-id" || f.Code == "blank-value" }
 
 // Leave takes the failure of a value that is left out, as the rule says, and lets the record go on
 // without it. It gives back what is no failure.
@@ -73,8 +87,8 @@ func (s *Scope) leave(f *Failure, note bool) {
 // is to be said though they were sent (Failure.Note).
 func (s *Scope) Left() []*Failure { return s.left }
 
-// KeptCount tells how many failures were taken so far.
-func (s *Scope) KeptCount() int { return len(s.kept) }
+// KeptCount tells how many failures were taken so far, one that was known already included.
+func (s *Scope) KeptCount() int { return s.taken }
 
 // Kept gives what was taken as one failure, the first with the others behind it; nil when nothing was.
 func (s *Scope) Kept() *Failure {

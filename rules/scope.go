@@ -38,6 +38,7 @@ type Scope struct {
 
 	collects bool       // failures are kept
 	kept     []*Failure // in the order in which they were met
+	taken    int        // failures that were met, the same one several times
 	left     []*Failure // of values that the record goes on without
 	about    []string   // see About
 }
@@ -65,7 +66,7 @@ func (r *Rule) Begin(in Input) *Scope {
 // Reset makes the scope ready for another record of the same rule, so that a file's many rows share one. Trace stays.
 func (s *Scope) Reset(in Input) {
 	s.input, s.id, s.path = in, in.RecordID, nil
-	s.collects, s.kept, s.left, s.about = false, nil, nil, nil
+	s.collects, s.kept, s.left, s.taken, s.about = false, nil, nil, 0, nil
 	clear(s.env)
 	clear(s.lookups)
 	s.env["trigger"] = s.rule.missing.without(in.Body)

@@ -117,7 +117,7 @@ func TestOneBadObject(t *testing.T) {
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "weeks", "999"), woman(3))...)
 	want(t, results, "DDD DDF DDD")
 	o := results[1].Outcomes[2]
-	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || o.Column != "weeks" ||
+	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || o.Column != "weeks" || o.Value != "999" ||
 		!strings.Contains(o.Message, "Gestational age (weeks)") || o.Hint == "" {
 		t.Errorf("%+v", o)
 	}

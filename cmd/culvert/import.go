@@ -87,7 +87,9 @@ func (a *app) input(arg, format string) (path string, done func() error, err err
 		}
 		return arg, nothing, nil
 	}
-	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, a.stdin, service.SpoolLimit)
+	state := filepath.Join(a.dir, "state")
+	service.RemoveLeftovers(a.logger(), state)
+	path, err = service.Spool(state, "stdin."+format, a.stdin, service.SpoolLimit)
 	if err != nil {
 		return "", nothing, err
 	}

@@ -81,7 +81,16 @@ func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	e.rule = flow.Rule
 	defer func() { e.Plan.About = scope.Abouts() }()
-	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
+	// A person who corrects a record is told of all that is wrong with it.
+	scope.CollectFailures()
+	if yes, err := flow.Rule.Filter(scope); err != nil || !yes {
+		e.Skipped = err == nil
+		return e.failed(err)
+	}
+	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); e.Skipped {
+		return e, nil
+	}
+	if err := scope.Keep(err); err != nil {
 		return e.failed(err)
 	}
 	if e.Version, err = versionOf(flow.Rule, scope); err != nil {
@@ -96,8 +105,6 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	}
 	e.Key = PartName(e.Key, flow.Part)
 	e.Plan.Record = actions.Ref{Rule: flow.Name(), RecordID: e.ID, Key: e.Key}
-	// A person who corrects a record is told of all that is wrong with it.
-	scope.CollectFailures()
 	if flow.alone() { // of a part only what its own actions read is looked up
 		if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
 			return e.failed(err)
@@ -154,12 +161,8 @@ func (e Evaluation) failed(err error) (Evaluation, error) {
 	return e, nil
 }
 
-// identify runs the filter and gives the record's id and key. The key is never empty when err is nil.
+// identify gives the record's id and key. The key is never empty when err is nil.
 func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, err error) {
-	yes, err := r.Filter(scope)
-	if err != nil || !yes {
-		return err == nil, "", "", err
-	}
 	id, key, err = r.Identify(scope)
 	var f *rules.Failure
 	if errors.As(err, &f) && f.Skip {
@@ -215,6 +218,9 @@ type Identity struct {
 func Identify(flow *Flow, in rules.Input) (i Identity, err error) {
 	defer recovered(flow, &err)
 	scope := flow.Rule.Begin(in)
+	if yes, err := flow.Rule.Filter(scope); err != nil || !yes {
+		return Identity{Skipped: err == nil}, err
+	}
 	if i.Skipped, i.ID, i.Key, err = identify(flow.Rule, scope); err == nil && !i.Skipped {
 		i.Version, err = versionOf(flow.Rule, scope)
 	}

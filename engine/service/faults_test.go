@@ -27,11 +27,11 @@ import (
 	"github.com/culvert/culvert/sources/results"
 )
 
-// TestEveryFault drops a file of 10,000 registrations onto a project whose server plays every fault
+// TestEveryFault drops a file of 3,000 registrations onto a project whose server plays every fault
 // that the sandbox knows and is restarted in mid-run. In the end it holds, byte for byte, what a
 // quiet run leaves, and every row has one outcome, the same as in the quiet run.
 func TestEveryFault(t *testing.T) {
-	rows, batch := 10_000, 100
+	rows, batch := 3_000, 30
 	if testing.Short() {
 		rows, batch = 1_000, 10
 	}

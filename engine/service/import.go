@@ -287,13 +287,16 @@ func (e *tooLarge) Error() string {
 	return fmt.Sprintf("more than %d MB came; write it to a file and import that, or import it in parts", e.limit>>20)
 }
 
+// spooled begins the names of the folders that Spool makes.
+const spooled = "stdin-"
+
 // Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the
 // caller removes the folder when it is done.
 func Spool(dir, name string, in io.Reader, limit int64) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the input: %w", err)
 	}
-	folder, err := os.MkdirTemp(dir, "stdin-")
+	folder, err := os.MkdirTemp(dir, spooled)
 	if err != nil {
 		return "", fmt.Errorf("make a folder for the input: %w", err)
 	}

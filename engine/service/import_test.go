@@ -1,10 +1,15 @@
 package service
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/culvert/culvert/internal/disk"
 )
 
 func TestSpool(t *testing.T) {
@@ -35,5 +40,30 @@ func TestSpool(t *testing.T) {
 				t.Errorf("kept %q, %v; want %q", text, err, c.in)
 			}
 		})
+	}
+}
+
+// TestLeftoversGo looks at what a killed import and a killed upload left, and at what others still fill.
+func TestLeftoversGo(t *testing.T) {
+	state := t.TempDir()
+	uploads := filepath.Join(state, uploadsFolder)
+	old := time.Now().Add(-2 * disk.Stale)
+	for _, dir := range []string{state, uploads} {
+		dead, err := Spool(dir, "stdin.csv", strings.NewReader("name\nAmina\n"), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Chtimes(dead, old, old), os.Chtimes(filepath.Dir(dead), old, old)); err != nil {
+			t.Fatal(err)
+		}
+		living, err := Spool(dir, "stdin.csv", strings.NewReader("name\nBintu\n"), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		RemoveLeftovers(slog.New(slog.DiscardHandler), state, uploads)
+		if disk.Exists(filepath.Dir(dead)) || !disk.Exists(living) {
+			t.Errorf("%s: the dead one's is there: %v, the living one's: %v", dir, disk.Exists(filepath.Dir(dead)),
+				disk.Exists(living))
+		}
 	}
 }

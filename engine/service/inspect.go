@@ -179,6 +179,9 @@ const maxUpload = 200 << 20
 // ending may come to it where it is kept.
 const longestName = 200
 
+// uploadsFolder is where uploads lie until they are taken, below the state.
+const uploadsFolder = "uploads"
+
 // Upload takes a file for a rule, as if it had been dropped, and gives its id.
 func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (id string,
 	err error) {
@@ -187,7 +190,7 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 	if err != nil {
 		return "", console.Refuse(err)
 	}
-	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, "uploads"))
+	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, uploadsFolder))
 	if err != nil {
 		return "", fmt.Errorf("find where uploads go: %w", err)
 	}

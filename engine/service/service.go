@@ -267,6 +267,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("analytics tables", s.analyticsLoop)
 		start("notify", s.notifyLoop)
 		start("announce", s.announce)
+		start("leftovers", s.leftoversLoop)
 	}
 	runErr := s.runner.Run(ctx)
 	cancel(nil)

@@ -85,9 +85,6 @@ func (in inbox) readTag(id string) (tag, error) {
 
 func (in inbox) path(id string, t tag) string { return filepath.Join(in.dir, id, t.Name) }
 
-// leftover is how long a prepared folder without a file may belong to another runner that is still filling it.
-const leftover = time.Hour
-
 // taken lists the files that lie in the inbox. Which of them the sink knows is for the sink to say:
 // a crash may have come between the move and the acceptance, or the journal may have been restored
 // from a backup. What a crash left half prepared is removed.
@@ -115,7 +112,7 @@ func (in inbox) taken() (ids, strays []string, err error) {
 			strays = append(strays, id)
 			continue
 		}
-		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover {
+		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > disk.Stale {
 			if err := results.RemoveInbox(filepath.Join(in.dir, id)); err != nil {
 				return nil, nil, err
 			}

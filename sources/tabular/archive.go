@@ -273,10 +273,14 @@ func spill(b blob) (*spilled, error) {
 	return &spilled{File: file, size: n}, nil
 }
 
+// TempFiles are the names of the files that archives are unpacked to, in the system's folder for such
+// files. Only systems that refuse to remove an open file keep them when a process is killed.
+const TempFiles = "culvert-*.tmp"
+
 // tempFile makes a file that only this user can read. Where the system allows it has no name any
 // more, so that nothing is left behind.
 func tempFile() (*os.File, error) {
-	file, err := os.CreateTemp("", "culvert-*.tmp")
+	file, err := os.CreateTemp("", TempFiles)
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file: %w", err)
 	}

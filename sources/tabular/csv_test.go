@@ -166,10 +166,11 @@ func TestBadRowsDoNotStopTheRest(t *testing.T) {
 			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written ` +
 				`twice ("")`}},
 		{"nul", "name,age\nAda,30\nB\x00b,31\nCy,32\n", Format{Encoding: "utf-8"}, []string{"Ada", "Cy"},
-			[]string{"row 3: it holds a NUL byte; the row was damaged when it was written or copied; export it again"}},
+			[]string{`row 3, column "name": it holds a NUL byte; the row was damaged when it was written or copied; export it ` +
+				"again"}},
 		{"two encodings", "name,age\nÉlise,30\nNo\xebl,31\nCy,32\n", Format{}, []string{"Élise", "Cy"},
-			[]string{"row 3: it is not in UTF-8 though other rows are; the file was put together from files of several " +
-				"encodings; save all of it as UTF-8"}},
+			[]string{`row 3, column "name": it is not in UTF-8 though other rows are; the file was put together from files of ` +
+				"several encodings; save all of it as UTF-8"}},
 		{"too long", "name,age\n" + strings.Repeat("x", 300) + ",30\nBob,31\n", Format{MaxRow: 200}, []string{"Bob"},
 			[]string{"row 2: the row is longer than 200 bytes; look for a missing line end or quote before it"}},
 	} {

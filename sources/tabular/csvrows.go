@@ -313,9 +313,13 @@ func (c *csvRows) fault(f rowFault) *RowError {
 		e.Hint = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out " +
 			"empty cells at the end, write short_rows: blank"
 	case faultNUL:
+		c.nameCell(e, func(cell string) bool { return strings.ContainsRune(cell, 0) })
 		e.Message = "it holds a NUL byte"
 		e.Hint = "the row was damaged when it was written or copied; export it again"
 	case faultEncoding:
+		c.nameCell(e, func(cell string) bool {
+			return !utf8.ValidString(cell) || strings.ContainsRune(cell, utf8.RuneError)
+		})
 		e.Message = "it holds bytes that are no text in the file's encoding"
 		e.Hint = "save the file as UTF-8, or declare its encoding with encoding:"
 		if c.mixed {
@@ -324,6 +328,14 @@ func (c *csvRows) fault(f rowFault) *RowError {
 		}
 	}
 	return e
+}
+
+// nameCell says in which column the first damaged cell of the row stands, and what can be read of it.
+func (c *csvRows) nameCell(e *RowError, damaged func(cell string) bool) {
+	at := slices.IndexFunc(c.lex.cells(nil), damaged)
+	if at >= 0 && at < len(c.head) && at < len(e.Cells) {
+		e.Column, e.Value = c.head[at], e.Cells[at]
+	}
 }
 
 // salvaged gives the cells of a bad row as far as they can be told apart, at most as many as the

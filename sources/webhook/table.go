@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/settings"
@@ -125,24 +125,11 @@ func (h *Handler) takeTable(r *http.Request, ref *sinkRef, x *Route, given strin
 // receiving is the folder where tables lie until they are taken, each in a folder of its own.
 func (h *Handler) receiving() string { return filepath.Join(filepath.Dir(h.config.Inbox), "receiving") }
 
-// leftover is how long such a folder may belong to another runner that is still filling it.
-const leftover = time.Hour
-
 // clearReceiving removes the tables of a process that was killed: their senders had no answer, and
 // nobody else would take away what they hold of people.
 func (h *Handler) clearReceiving() {
-	entries, err := os.ReadDir(h.receiving())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.config.Log.Warn("cannot see whether tables of webhooks were left behind", "error", err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || h.config.Now().Sub(info.ModTime()) <= leftover {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(h.receiving(), e.Name())); err != nil {
-			h.config.Log.Warn("cannot remove a table of a webhook that was left behind: remove it by hand", "error", err)
-		}
+	if err := disk.RemoveStale(h.receiving(), "*", h.config.Now()); err != nil {
+		h.config.Log.Warn("tables of webhooks that were left behind cannot be removed: remove them by hand", "error", err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
@@ -180,7 +181,7 @@ func TestTablesOfAKilledProcessGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for name, at := range map[string]time.Time{"old": now.Add(-2 * leftover), "fresh": now} {
+	for name, at := range map[string]time.Time{"old": now.Add(-2 * disk.Stale), "fresh": now} {
 		folder := filepath.Join(dir, "state", "receiving", name)
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
@@ -188,8 +189,10 @@ func TestTablesOfAKilledProcessGo(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "a.csv"), []byte("id\n1\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chtimes(folder, at, at); err != nil {
-			t.Fatal(err)
+		for _, path := range []string{filepath.Join(folder, "a.csv"), folder} {
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -222,7 +225,7 @@ func TestTablesOfAKilledProcessGoWhileARunLasts(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- h.Run(ctx, sourcetest.New()) }()
-		time.Sleep(2*leftover + time.Minute)
+		time.Sleep(2*disk.Stale + time.Minute)
 		synctest.Wait()
 		if _, err := os.Stat(half); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("it is still there: %v", err)

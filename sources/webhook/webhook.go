@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -159,7 +160,7 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 	h.warnOpen(h.routes.Load())
 	h.replacing.Unlock()
 	// Whoever starts a killed run again does so at once, and what it left is cleared when it is old enough.
-	later := time.NewTicker(leftover)
+	later := time.NewTicker(disk.Stale)
 	defer later.Stop()
 	for {
 		if h.config.Inbox != "" {

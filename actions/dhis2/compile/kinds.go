@@ -169,7 +169,7 @@ func (p *plan) add(o object.Write) {
 // Plan turns the record in scope into writes. The error is a *rules.Failure.
 func (a *action) Plan(s *rules.Scope) ([]actions.Write, error) {
 	p := plan{spec: a.spec}
-	if err := a.spec.Each(s, func(s *rules.Scope) error { return a.planner.plan(s, &p) }); err != nil {
+	if err := a.spec.Each(s, func(s *rules.Scope) error { return planned(a.planner, s, &p) }); err != nil {
 		return nil, err
 	}
 	return p.writes, nil

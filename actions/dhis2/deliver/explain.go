@@ -22,6 +22,9 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	label := i.object.Label()
 	if f, ok := i.object.FieldAt(issue); ok {
 		label, o.Place, o.Column = fmt.Sprintf("%q of %s", f.Name, label), f.Place, f.Column
+		if sent, ok := i.object.(interface{ SentValue(uid string) string }); ok {
+			o.Value = sent.SentValue(f.UID)
+		}
 	}
 	o.Message = label + ": " + entry.Cause
 	if r := ruleOf(d.x, issue); r != nil {

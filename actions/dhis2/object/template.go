@@ -95,14 +95,15 @@ func (*Template) AddTo(*client.TrackerPayload, Current) {}
 // FieldAt finds the field of the rule that an issue is about, by the uid of its attribute or data
 // element in what DHIS2 says.
 func (t *Template) FieldAt(issue client.Issue) (f Field, ok bool) {
-	for uid, f := range t.fields {
-		if strings.Contains(issue.Message, uid) {
-			return f, true
-		}
-		for _, arg := range issue.Args {
-			if strings.Contains(arg, uid) {
-				return f, true
+	for _, text := range append([]string{issue.Message}, issue.Args...) {
+		first := len(text)
+		for uid, field := range t.fields {
+			if at := strings.Index(text, uid); at >= 0 && at < first {
+				f, ok, first = field, true, at
 			}
+		}
+		if ok {
+			return f, true
 		}
 	}
 	return Field{}, false
