@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -128,6 +129,9 @@ type group struct {
 
 func (g *group) add(q rules.Question, at int) {
 	key := strings.Join(q.Fields, "\x00") + "\x00\x00" + strings.Join(q.Values, "\x00")
+	if r := q.Record; r != (rules.RecordRef{}) {
+		key += strings.Join([]string{"", q.Lookup, r.Rule, r.ID, strconv.FormatInt(r.Seq, 10)}, "\x00")
+	}
 	if g.places[key] == nil {
 		g.questions, g.keys = append(g.questions, q), append(g.keys, key)
 	}

@@ -28,8 +28,25 @@ type Kind interface {
 type Env struct {
 	// Connection gives a connection of culvert.yaml, with its secrets.
 	Connection func(name string) (sources.Connection, error)
-	Log        *slog.Logger
-	Now        func() time.Time
+	// Earlier reads delivered records of the journal, the newest first; nil: there is none.
+	Earlier func(ctx context.Context, q EarlierQuery) ([]Earlier, error)
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// EarlierQuery asks for records of a rule with a key that were accepted before a place.
+type EarlierQuery struct {
+	Rule, Key string
+	Before    int64 // 0: all
+	Limit     int
+}
+
+// Earlier is a record that was delivered.
+type Earlier struct {
+	Seq      int64
+	Rule, ID string
+	Received time.Time
+	Body     []byte // JSON; nil once erased
 }
 
 // Asked is what a lookup of such a kind asks for.

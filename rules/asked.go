@@ -72,12 +72,23 @@ type Asked interface {
 // AsksNothing is an Asked that may need nothing of the record: it asks for the same every time.
 type AsksNothing interface{ AsksNothing() bool }
 
+// AboutRecord is an Asked whose answer depends on which record asks.
+type AboutRecord interface{ AboutRecord() bool }
+
+// RecordRef is the record that asks.
+type RecordRef struct {
+	Rule, ID, Key string
+	Seq           int64 // its place in the order of acceptance; 0: it has none
+}
+
 // Question is what one record asks for.
 type Question struct {
 	Lookup string // as the rule calls it
 	Asked  Asked
 	Fields []string // that are compared, of where:; empty with of:
 	Values []string // of the fields; with of: the id of the object around
+	// Record is the one that asks, where the answer depends on it.
+	Record RecordRef
 }
 
 // Key tells questions of one rule apart.

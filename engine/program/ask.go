@@ -102,8 +102,21 @@ type heard struct {
 
 // asked tells questions of all rules apart.
 type asked struct {
-	by  rules.Asked
-	key string
+	by     rules.Asked
+	key    string
+	record rules.RecordRef
+}
+
+// questions gives what a plan asks next, each with the record where the answer depends on it.
+func (a *asking) questions(i int) []rules.Question {
+	questions := slices.Clone(a.plans[i].Pending.Questions())
+	for n := range questions {
+		if about, ok := questions[n].Asked.(rules.AboutRecord); ok && about.AboutRecord() {
+			p := &a.plans[i]
+			questions[n].Record = rules.RecordRef{Rule: p.Record.Rule, ID: p.Record.RecordID, Key: p.Record.Key, Seq: p.Order.Seq}
+		}
+	}
+	return questions
 }
 
 // askerOf says who answers a question; nil when nobody does.
@@ -120,8 +133,8 @@ func (a *asking) round() {
 	questions := map[actions.Asker][]rules.Question{}
 	order := []actions.Asker{}
 	for _, i := range a.open {
-		for _, q := range a.plans[i].Pending.Questions() {
-			at := asked{q.Asked, q.Key()}
+		for _, q := range a.questions(i) {
+			at := asked{q.Asked, q.Key(), q.Record}
 			if places[at] != nil {
 				continue
 			}
@@ -144,7 +157,7 @@ func (a *asking) round() {
 			return
 		}
 		for n, q := range questions[by] {
-			h := places[asked{q.Asked, q.Key()}]
+			h := places[asked{q.Asked, q.Key(), q.Record}]
 			if h.answer.Err = err; err == nil {
 				h.answer = answers[n]
 			}
@@ -155,8 +168,8 @@ func (a *asking) round() {
 
 // settled takes the answers to what a plan asked; false when it asks for more.
 func (a *asking) settled(i int, places map[asked]*heard) bool {
-	for _, q := range a.plans[i].Pending.Questions() {
-		h := places[asked{q.Asked, q.Key()}]
+	for _, q := range a.questions(i) {
+		h := places[asked{q.Asked, q.Key(), q.Record}]
 		switch {
 		case h.asker == nil:
 			a.done[i].Outcome = &actions.Outcome{Status: actions.Failed, Class: actions.ClassData,

@@ -11,6 +11,7 @@ import (
 	actionkobo "github.com/culvert/culvert/actions/kobo"
 	"github.com/culvert/culvert/lookups"
 	lookupdb "github.com/culvert/culvert/lookups/database"
+	"github.com/culvert/culvert/lookups/records"
 	"github.com/culvert/culvert/lookups/web"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
@@ -61,6 +62,7 @@ func LookupKinds() []lookups.Kind {
 	return []lookups.Kind{
 		web.Kind{},
 		lookupdb.Kind{},
+		records.Kind{},
 	}
 }
 

@@ -111,7 +111,7 @@ func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) 
 			found = diag.List{d}
 		}
 	}()
-	found = rules.CheckProject(plain)
+	found = append(rules.CheckProject(plain), checkEarlier(plain)...)
 	for _, k := range kinds {
 		n, ok := k.(sources.Neighbouring)
 		if !ok {

@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/sources"
@@ -34,13 +35,37 @@ func RehearsalTarget(p *project.Project, server string, log *slog.Logger, versio
 
 // RehearsalDesk makes what asks other systems than DHIS2 what rules look up, for as long as it is not closed.
 func RehearsalDesk(p *project.Project, log *slog.Logger) *lookups.Desk {
-	return newDesk(func() *project.Project { return p }, p.Dir, log)
+	return newDesk(func() *project.Project { return p }, nil, p.Dir, log)
 }
 
 // newDesk makes what asks other systems than DHIS2, by the connections of the project as it is then.
-func newDesk(current func() *project.Project, root string, log *slog.Logger) *lookups.Desk {
-	return lookups.NewDesk(project.LookupKinds(), lookups.Env{Log: log,
+func newDesk(current func() *project.Project, j journal.Reader, root string, log *slog.Logger) *lookups.Desk {
+	return lookups.NewDesk(project.LookupKinds(), lookups.Env{Log: log, Earlier: earlier(j),
 		Connection: func(name string) (sources.Connection, error) { return current().Config.Connection(name, root) }})
+}
+
+// earlier reads the delivered records of a journal for lookups; nil where there is none.
+func earlier(j journal.Reader) func(context.Context, lookups.EarlierQuery) ([]lookups.Earlier, error) {
+	if j == nil {
+		return nil
+	}
+	return func(ctx context.Context, q lookups.EarlierQuery) (list []lookups.Earlier, err error) {
+		f := journal.Filter{Rule: q.Rule, Key: q.Key, States: []journal.State{journal.Delivered}, Before: q.Before,
+			Limit: min(q.Limit, journal.MaxPage), WithBody: true}
+		for len(list) < q.Limit {
+			page, err := j.Search(ctx, f)
+			if err != nil {
+				return nil, fmt.Errorf("look for earlier records: %w", err)
+			}
+			for _, r := range page.Records {
+				list = append(list, lookups.Earlier{Seq: r.Seq, Rule: r.Rule, ID: r.ID, Received: r.Received, Body: r.Body})
+			}
+			if f.Before = page.Next; f.Before == 0 {
+				break
+			}
+		}
+		return list, nil
+	}
 }
 
 // noMemory knows of no earlier delivery.

@@ -111,7 +111,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
 	s.startTracing()
-	s.lookups = newDesk(func() *project.Project { return s.current.Load() }, root, o.Log)
+	s.lookups = newDesk(func() *project.Project { return s.current.Load() }, s.journal, root, o.Log)
 	limits := o.Limits
 	limits.Backlog = int64(p.Config.MaxBacklog)
 	s.runner, err = engine.New(engine.Config{
