@@ -246,7 +246,8 @@ func (p *pull) handOver(ctx context.Context, c *client, items []item, s state) (
 	for i, it := range items {
 		records[i] = sources.Record{
 			Rule: p.stream.rule.Rule, Received: now, Body: it.body,
-			Origin: sources.Origin{Trigger: Kind{}.Name(), Query: p.stream.rule.Connection, Remote: c.domain},
+			Origin: sources.Origin{Trigger: Kind{}.Name(), Query: p.stream.rule.Connection, Remote: c.domain,
+				Deleted: !p.stream.rule.Cases && it.body["archived"] == true},
 		}
 	}
 	text, err := json.Marshal(s)

@@ -376,3 +376,21 @@ func FuzzReplies(f *testing.F) {
 		}
 	})
 }
+
+// TestArchivedFormsAreDeletions tells what was archived by source.deleted.
+func TestArchivedFormsAreDeletions(t *testing.T) {
+	h, to := newHQ(t), newSink()
+	h.addForm("kept", "x", 1)
+	h.addForm("archived", "x", 2)
+	h.forms[1]["archived"] = true
+	if err := pullOf(h, to, "{connection: hq, forms: {archived: true}, since: 2026-01-01}", t).once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []bool
+	for _, r := range to.Records() {
+		got = append(got, r.Origin.Deleted)
+	}
+	if diff := cmp.Diff([]bool{false, true}, got); diff != "" {
+		t.Error(diff)
+	}
+}
