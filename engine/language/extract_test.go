@@ -22,8 +22,7 @@ const root = "../.."
 // rooms are where texts are made that people read: what waits, what failed and why, what is wrong in a project, and what to
 // do. Help of commands, the reference, generated files and what only goes to the log are in English.
 var rooms = []string{
-	"rules", "schemas", "sources", "lookups", "actions/dhis2", "actions/remote", "actions/httpreq",
-	"actions/commcare", "actions/kobo",
+	"rules", "schemas", "sources", "lookups", "actions",
 	"engine/access", "engine/backup", "engine/console", "engine/studio", "engine/controls", "engine/dispatch",
 	"engine/doctor", "engine/fileimport", "engine/intake", "engine/lsp", "engine/notify",
 	"engine/program", "engine/project", "engine/queue", "engine/rehearsal", "engine/service", "engine/status",
