@@ -7,10 +7,8 @@ import (
 
 // What a rule file may hold stands here, each key once, with what it says. Those who read a file go
 // by it, and so do the JSON Schema of rule files, which is the first check of each and what editors
-// complete by, and the tables of the reference: both are made from it by the tests of engine/project.
-//
-// Three things are read by hand, where the key is a name that people choose and no declaration can
-// say what stands behind it: the values of a value map, the expressions, and what a test expects.
+// complete by, and the tables of the reference: both are made of it by the tests of engine/project.
+// What is read by hand, and why, is said in package settings.
 
 // ownWay is the way of a rule's own file: keys that go with it alone are not taken over from others.
 const ownWay = "rule"
