@@ -169,6 +169,42 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
+// TestHostile has a system answer what no web API would: nothing of it, and no secret, is told.
+func TestHostile(t *testing.T) {
+	long := strings.Repeat("of-a-person ", 50_000)
+	for _, test := range []struct{ name, answer, want string }{
+		{"no HTTP", long + "\r\n\r\n", "does not answer as a web API does"},
+		{"long header", "HTTP/1.1 200 OK\r\nX-A: " + long + "\r\n\r\n", "does not answer as a web API does"},
+		{"no address", "HTTP/1.1 307 X\r\nLocation: http://[of-a-person%zz\r\nContent-Length: 0\r\n\r\n", "does not answer as a web API does"},
+		{"long host", "HTTP/1.1 307 X\r\nLocation: http://" + strings.Repeat("a", 90_000) + "/\r\nContent-Length: 0\r\n\r\n", "another address"},
+		{"cut off", "HTTP/1.1 200 OK\r\nX-A: 1", "broke the connection off"},
+		{"key said back", "HTTP/1.1 400 X\r\nContent-Length: 35\r\n\r\n{\"error\": \"no key top-secret-key\"} ", "400"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				c, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(c, test.answer)
+				_ = c.Close()
+			}))
+			defer server.Close()
+			target, err := NewTarget(actions.Connection{Kind: "http", URL: server.URL, APIKey: "top-secret-key"}, actions.TargetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := remotetest.Plan(t, kind{"p"}, head+"      path: /p\n", map[string]any{"id": "r-1"})
+			o := target.Deliver(t.Context(), []actions.Plan{plan})[0].Outcomes[0]
+			if !strings.Contains(o.Message, test.want) || len(o.Message) > 200 ||
+				strings.Contains(o.Message+o.Detail, "of-a-person") || strings.Contains(o.Detail, "secret") {
+				t.Errorf("%.300s %.300s", o.Message, o.Detail)
+			}
+		})
+	}
+}
+
 // TestResult is what later actions read, and such a request is sent again.
 func TestResult(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

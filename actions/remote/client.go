@@ -3,6 +3,8 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -19,18 +21,21 @@ import (
 const (
 	connectTimeout = 15 * time.Second
 	wholeTimeout   = time.Minute
-	maxAnswer      = 1 << 20 // bytes of an answer that are read
+	maxAnswer      = 1 << 20   // bytes of an answer that are read
+	maxHeader      = 256 << 10 // bytes of its header
 	// MaxBody is the most that one request may hold, in bytes.
 	MaxBody = 8 << 20
 )
 
 // Client asks one outside system, and never another host than that of its address.
 type Client struct {
-	base  *url.URL // ends with a slash
-	auth  func(*http.Request)
-	agent string
-	http  *http.Client
-	log   *slog.Logger
+	base *url.URL // ends with a slash
+	auth func(*http.Request)
+	// secrets are what systems may say back of the credentials, in their refusals.
+	secrets []string
+	agent   string
+	http    *http.Client
+	log     *slog.Logger
 }
 
 // New makes the client of a connection. base is what of its address comes before all paths; nil: all of it.
@@ -57,8 +62,9 @@ func New(c actions.Connection, base func(*url.URL) *url.URL, o actions.TargetOpt
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext
 	transport.TLSHandshakeTimeout = connectTimeout
+	transport.MaxResponseHeaderBytes = maxHeader
 	return &Client{
-		base: u, auth: authOf(c), agent: "culvert/" + o.Version, log: o.Log,
+		base: u, auth: authOf(c), secrets: secretsOf(c), agent: "culvert/" + o.Version, log: o.Log,
 		http: &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: sameHost},
 	}, nil
 }
@@ -83,6 +89,24 @@ func authOf(c actions.Connection) func(*http.Request) {
 	}
 	return func(*http.Request) {}
 }
+
+// secretsOf lists how the credentials of a connection are written on the way.
+func secretsOf(c actions.Connection) []string {
+	var out []string
+	for _, s := range []string{c.Token, c.APIKey, c.Password} {
+		if len(s) >= leastSecret {
+			out = append(out, s)
+		}
+	}
+	if c.Username != "" && c.Password != "" {
+		out = append(out, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)))
+	}
+	return out
+}
+
+// leastSecret is how many bytes a secret has that is looked for in what systems say: shorter ones are
+// parts of words.
+const leastSecret = 6
 
 // sameHost follows what keeps method and body, on the same host, and nothing else: credentials and
 // data go nowhere that culvert.yaml does not name.
@@ -144,6 +168,11 @@ func (c *Client) Do(ctx context.Context, call Call) Answer {
 		text = nil
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // so that the connection can be used again
+	if answer.StatusCode/100 != 2 {
+		for _, secret := range c.secrets {
+			text = bytes.ReplaceAll(text, []byte(secret), []byte("***"))
+		}
+	}
 	return Answer{Status: answer.StatusCode, Header: answer.Header, Body: text}
 }
 
@@ -161,18 +190,29 @@ func (c *Client) address(call Call) (*url.URL, error) {
 	return at, nil
 }
 
-// plain says why there was no answer, without the address, which may hold data.
+// plain says why there was no answer, without the address and what the system sent, which may hold data.
 func plain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
 	var timeout net.Error
+	var network *net.OpError
+	var host *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return errors.New("it did not answer in time")
 	case errors.Is(err, context.Canceled):
 		return errors.New("the request was cut off")
+	case errors.As(err, &host):
+		return errors.New("the host is not known")
+	case errors.As(err, &network):
+		return network.Err
+	case errors.As(err, &certificate):
+		return errors.New("it shows a certificate that is not trusted")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it broke the connection off")
 	}
-	return err
+	return errors.New("it does not answer as a web API does")
 }

@@ -84,6 +84,9 @@ func words(status int) string {
 	return strconv.Itoa(status)
 }
 
+// longestHost is how many bytes the name of a host has, with its port.
+const longestHost = 260
+
 func hostOf(location string) string {
 	u, err := url.Parse(location)
 	switch {
@@ -91,6 +94,8 @@ func hostOf(location string) string {
 		return "another address"
 	case u.Host == "":
 		return "another path"
+	case len(u.Host) > longestHost:
+		return "another address"
 	}
 	return u.Scheme + "://" + u.Host
 }

@@ -47,6 +47,7 @@ done; a second one ends it at once, and loses nothing either.`,
 // runProject runs until ctx ends. What keeps it from beginning stands in the log too, which a service has alone.
 func (a *app) runProject(ctx context.Context, reload <-chan os.Signal) error {
 	log := a.logger()
+	foreignLog(log)
 	s, err := service.Open(ctx, service.Options{
 		Dir: a.dir, Loader: a.loader, Log: log, Version: version, Reload: reload,
 		Ready: func(addr string) { log.Info("taking records", "address", "http://"+addr) },

@@ -79,14 +79,24 @@ func (e *exporter) send(ctx context.Context, list []sdk.ReadOnlySpan) error {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which may hold a secret
 		}
-		return fmt.Errorf("send traces to %s: %w", req.URL.Host, err)
+		return fmt.Errorf("send traces to %s: %w", req.URL.Host, clipped(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so that the connection is used again
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("send traces to %s: it answers %s", req.URL.Host, resp.Status)
+		return fmt.Errorf("send traces to %s: it answers %d", req.URL.Host, resp.StatusCode)
 	}
 	return nil
+}
+
+// longestReason bounds what is logged of an error, in bytes: some repeat what a system sent.
+const longestReason = 200
+
+func clipped(err error) error {
+	if text := err.Error(); len(text) > longestReason {
+		return errors.New(strings.ToValidUTF8(text[:longestReason], "") + "…")
+	}
+	return err
 }
 
 // tracesPath is where OTLP has collectors listen.

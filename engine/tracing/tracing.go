@@ -64,7 +64,7 @@ const (
 // New makes a tracer. Close ends it.
 func New(o Options) *Tracer {
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: sendLimit}
+		o.Client = &http.Client{Timeout: sendLimit, CheckRedirect: stay}
 	}
 	sampler := sdk.AlwaysSample()
 	if o.Percent > 0 && o.Percent < 100 {
@@ -79,6 +79,9 @@ func New(o Options) *Tracer {
 			attribute.String("service.instance.id", o.Runner))))
 	return &Tracer{project: o.Project, provider: provider, tracer: provider.Tracer("culvert")}
 }
+
+// stay follows no redirect: the headers, which may hold a key, are for the collector that culvert.yaml names.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close sends what waits, for as long as ctx and the limit let it.
 func (t *Tracer) Close(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,25 @@ func TestRefused(t *testing.T) {
 	e.o.Target = func() (string, map[string]string, error) { return "", nil, unset }
 	if err := e.send(context.Background(), nil); !errors.Is(err, unset) {
 		t.Errorf("no address: %v", err)
+	}
+}
+
+// TestRedirect has a collector send on to another host, which must not see the key.
+func TestRedirect(t *testing.T) {
+	var asked atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(other.Close)
+	srv := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(srv.Close)
+	var log bytes.Buffer
+	tr := New(Options{Project: "p", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Target: func() (string, map[string]string, error) { return srv.URL, map[string]string{"X-Team": "key"}, nil }})
+	tr.Step(Step{Name: "accept", Rule: "r", Record: "1", Start: time.Now(), End: time.Now()})
+	if err := tr.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if asked.Load() != 0 || !strings.Contains(log.String(), "307") {
+		t.Errorf("the other host was asked %d times; the log says %s", asked.Load(), log.String())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -34,6 +35,8 @@ type finder struct {
 // Limits of what is read.
 const (
 	maxBytes   = 32 << 20  // of one reply
+	maxAll     = 128 << 20 // of all pages
+	maxReading = 15 * time.Minute
 	maxMemory  = 192 << 20 // of one decoded reply
 	maxDepth   = 64
 	maxPages   = 1000
@@ -208,8 +211,10 @@ func (c *call) part(ctx context.Context, questions []rules.Question, part []int,
 
 // read reads a reply, and its further pages, and gives its items.
 func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxReading, errEndless)
+	defer cancel()
 	var items []any
-	seen := map[string]bool{}
+	size, seen := 0, map[string]bool{}
 	for range maxPages {
 		if seen[at.String()] {
 			return nil, tooMuch(at, "names a page as the next one that was read already")
@@ -223,7 +228,13 @@ func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error
 			reply, err = c.client.Get(ctx, at)
 		}
 		if err != nil {
+			if context.Cause(ctx) == errEndless { //nolint:errorlint // it is the cause itself
+				return nil, tooMuch(at, errEndless.Error())
+			}
 			return nil, err
+		}
+		if size += len(reply.Body); size > maxAll {
+			return nil, tooMuch(at, fmt.Sprintf("gives more than %d MiB in all its pages", maxAll>>20))
 		}
 		v, err := decode(at, reply)
 		if err != nil {
@@ -242,6 +253,9 @@ func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error
 	}
 	return nil, tooMuch(at, "gives more pages than are read")
 }
+
+// errEndless ends the reading of pages that come and come, each in time: the batch waits for them.
+var errEndless = fmt.Errorf("gives no end of pages within %d minutes", int(maxReading.Minutes()))
 
 func tooMuch(at *url.URL, what string) error {
 	return &httpget.Error{Problem: diag.Problem{Message: at.Host + " " + what,

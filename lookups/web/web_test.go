@@ -1,12 +1,14 @@
 package web_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +96,10 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		http.Redirect(w, q, "http://127.0.0.2:1/facilities/elsewhere", http.StatusFound)
 	case strings.HasPrefix(path, "/facilities/"):
 		reply(facility(strings.TrimPrefix(path, "/facilities/")))
+	case path == "/endless":
+		page, _ := strconv.Atoi(q.URL.Query().Get("page"))
+		_, _ = w.Write(bytes.Repeat([]byte("\n"), 30<<20))
+		reply(map[string]any{"data": []any{facility("A")}, "next": "/api/endless?page=" + strconv.Itoa(page+1)})
 	case path == "/rates":
 		reply(map[string]any{"usd": 2500})
 	}
@@ -237,6 +243,18 @@ func TestWholeList(t *testing.T) {
 	rates := compile(t, "path: /rates, value: usd")
 	if got := short(lookupstest.Ask(t, d, rates, nil, nil)); got != "[2500]" {
 		t.Errorf("a document: %s", got)
+	}
+}
+
+// TestEndless stops to read pages that go on, and are large.
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	r := newRegistry(t)
+	asked := compile(t, "path: /endless, items: data, next: next, where: {code: trigger.c}")
+	got := lookupstest.Ask(t, r.desk(t), asked, []string{"code"}, []string{"A"})
+	o, ok := got[0].(actions.Outcome)
+	if n := len(r.requests()); !ok || o.Code != lookups.CodeRefused || n != 5 {
+		t.Errorf("after %d pages: %s", n, short(got))
 	}
 }
 

@@ -43,6 +43,9 @@ const (
 	defaultBytes   = 64 << 20
 	defaultTries   = 5
 	longestWait    = 15 * time.Minute
+	// longestAsked bounds what a system may ask to be waited for: some ask for weeks, or for a day that
+	// no machine lives to see, and would be left alone long after they are well again.
+	longestAsked = time.Hour
 )
 
 // Reply is a good answer.
@@ -241,14 +244,14 @@ func refused(u *url.URL, r *http.Response, secret bool) *Error {
 	return e
 }
 
-// retryAfter reads when a busy system wants to be asked again: seconds, or a date.
+// retryAfter reads when a busy system wants to be asked again: seconds, or a date; an hour at the most.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
-	if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 && s < 1e6 {
-		return time.Duration(s * float64(time.Second))
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 {
+		return time.Duration(min(s, longestAsked.Seconds()) * float64(time.Second))
 	}
 	if t, err := http.ParseTime(text); err == nil {
-		return max(time.Until(t), 0)
+		return min(max(time.Until(t), 0), longestAsked)
 	}
 	return 0
 }

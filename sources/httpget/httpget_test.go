@@ -151,7 +151,8 @@ func TestLinkNext(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	for text, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "1.5": 1500 * time.Millisecond, "-1": 0,
-		"soon": 0, "NaN": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
+		"soon": 0, "NaN": 0, "999999": time.Hour,
+		"1e300": time.Hour, "Fri, 31 Dec 9999 23:59:59 GMT": time.Hour, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
 		if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
 			t.Errorf("%q: %s", text, got)
 		}
