@@ -27,21 +27,22 @@ func (s *inspection) OrgUnits(text string) console.Units {
 	return out
 }
 
-// unitsCalled gives the org units that a text means: several of one name are all meant.
+// unitsCalled gives the org units that a text means: several of one name are all meant. Whoever
+// searches types, so that the case of letters does not count where it is no name, code or uid as it stands.
 func unitsCalled(x *metadata.Index, text string) (units []*metadata.OrgUnit, near []string) {
 	u, ambiguous, near := x.OrgUnit(text)
 	if u != nil {
 		return []*metadata.OrgUnit{u}, nil
-	}
-	if len(ambiguous) == 0 {
-		return nil, near
 	}
 	for i := range x.Snapshot.OrgUnits {
 		if u := &x.Snapshot.OrgUnits[i]; strings.EqualFold(strings.TrimSpace(u.Name), strings.TrimSpace(text)) {
 			units = append(units, u)
 		}
 	}
-	return units, ambiguous
+	if len(units) > 0 || len(ambiguous) > 0 {
+		return units, ambiguous
+	}
+	return nil, near
 }
 
 // below gives the uids of org units and of all that lie below them.

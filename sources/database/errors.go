@@ -2,9 +2,11 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/go-sql-driver/mysql"
@@ -81,7 +83,7 @@ func worded(err error) *diag.Problem {
 	case errors.As(err, &network):
 		return &diag.Problem{Message: "the database cannot be reached: " + network.Err.Error(),
 			Hint: "check address, port and firewall"}
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
+	case lost(err):
 		return &diag.Problem{Message: "the connection to the database was lost"}
 	}
 	var dns *net.DNSError
@@ -91,6 +93,17 @@ func worded(err error) *diag.Problem {
 	}
 	return &diag.Problem{Message: fmt.Sprintf("the database cannot be read (%T)", err),
 		Hint: "look into the database's own log"}
+}
+
+// lost tells of an error whether the connection ended: each driver has words of its own for it, and some none.
+func lost(err error) bool {
+	for _, sign := range []error{driver.ErrBadConn, sql.ErrConnDone, mysql.ErrInvalidConn, pgconn.ErrConnClosed, net.ErrClosed,
+		io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
