@@ -1,6 +1,7 @@
 package service
 
 import (
+	"net/url"
 	"reflect"
 	"slices"
 
@@ -24,7 +25,20 @@ func (s *Service) place(c *project.Config, name string) dispatch.Server {
 		s.o.Log.Error("a connection cannot be used; what rules write to it waits", "connection", name, "error", err)
 		return dispatch.Server{Description: found.URL.String(), Unusable: err.Error()}
 	}
-	return dispatch.Server{Target: target, Batch: placeLimits, Description: found.URL.String()}
+	return dispatch.Server{Target: target, Batch: placeLimits, Description: hostOf(c, name)}
+}
+
+// hostOf says where a connection leads, without the path, which may let in whoever has it.
+func hostOf(c *project.Config, name string) string {
+	conn, err := c.ActionConnection(name)
+	if err != nil {
+		return ""
+	}
+	u, err := url.Parse(conn.URL)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // placeTarget makes what delivers to a connection.
