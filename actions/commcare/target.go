@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions"
@@ -102,7 +103,8 @@ func (s sender) together(ctx context.Context, writes []remote.Write, at []int, o
 	if err != nil {
 		text = []byte("[]")
 	}
-	a := s.call(ctx, http.MethodPost, casePath, text)
+	needed := slices.ContainsFunc(at, func(i int) bool { return writes[i].Always() })
+	a := s.call(ctx, http.MethodPost, casePath, text, needed)
 	if a.Status/100 == 2 {
 		ids := casesOf(a.Body)
 		for n, i := range at {
@@ -127,7 +129,7 @@ func (s sender) together(ctx context.Context, writes []remote.Write, at []int, o
 // alone creates or updates one case by its external id.
 func (s sender) alone(ctx context.Context, w *update) actions.Outcome {
 	method, path, text := w.request()
-	a := s.call(ctx, method, path, text)
+	a := s.call(ctx, method, path, text, w.Always())
 	if a.Status/100 != 2 {
 		return outcome(a)
 	}
@@ -138,8 +140,8 @@ func (s sender) alone(ctx context.Context, w *update) actions.Outcome {
 	return o
 }
 
-func (s sender) call(ctx context.Context, method, path string, text []byte) remote.Answer {
-	return s.Do(ctx, remote.Call{Method: method, Path: path, Body: text,
+func (s sender) call(ctx context.Context, method, path string, text []byte, needed bool) remote.Answer {
+	return s.Do(ctx, remote.Call{Method: method, Path: path, Body: text, Needed: needed,
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}})
 }
 

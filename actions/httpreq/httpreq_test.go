@@ -259,3 +259,26 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// TestBrokenAnswer has an answer break off on the way: what later actions read of it is asked for again
+// rather than taken for nothing; an answer that nobody reads is as good as a whole one.
+func TestBrokenAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, `{"id": "4`)
+	}))
+	defer server.Close()
+	target, err := NewTarget(actions.Connection{Kind: "http", URL: server.URL}, actions.TargetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for keys, want := range map[string]actions.Status{
+		"      path: /p\n": actions.Delivered, "      path: /p\n      id: patient\n": actions.Retry,
+	} {
+		plan := remotetest.Plan(t, kind{"p"}, head+keys, map[string]any{"id": "r-1"})
+		o := target.Deliver(t.Context(), []actions.Plan{plan})[0].Outcomes[0]
+		if o.Status != want || o.Result != nil {
+			t.Errorf("%q is %v with %v, not %v", keys, o.Status, o.Result, want)
+		}
+	}
+}

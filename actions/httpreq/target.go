@@ -36,7 +36,8 @@ func (s sender) Send(ctx context.Context, writes []remote.Write) []actions.Outco
 	out := make([]actions.Outcome, len(writes))
 	for i, w := range writes {
 		r := w.(*request)
-		a := s.Do(ctx, remote.Call{Method: r.action.method, Path: r.path, Query: r.query, Header: r.header, Body: r.body})
+		a := s.Do(ctx, remote.Call{Method: r.action.method, Path: r.path, Query: r.query, Header: r.header, Body: r.body,
+			Needed: r.Always()})
 		out[i] = r.action.expect.Outcome(s.host, a)
 		if out[i].Status == actions.Delivered {
 			out[i].Result = result(r, a)

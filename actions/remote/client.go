@@ -128,6 +128,8 @@ type Call struct {
 	Query  url.Values
 	Header http.Header
 	Body   []byte
+	// Needed says that something is read of the answer: one that breaks off is none then.
+	Needed bool
 }
 
 // Answer is what the system said.
@@ -164,8 +166,10 @@ func (c *Client) Do(ctx context.Context, call Call) Answer {
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil && answer.StatusCode/100 == 2 {
-		// What it did is known; what it said of it is not.
-		text = nil
+		if call.Needed {
+			return Answer{Err: plain(err)}
+		}
+		text = nil // what it did is known; what it said of it is not
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // so that the connection can be used again
 	if answer.StatusCode/100 != 2 {

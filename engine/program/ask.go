@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
@@ -112,11 +113,20 @@ func (a *asking) questions(i int) []rules.Question {
 	questions := slices.Clone(a.plans[i].Pending.Questions())
 	for n := range questions {
 		if about, ok := questions[n].Asked.(rules.AboutRecord); ok && about.AboutRecord() {
-			p := &a.plans[i]
-			questions[n].Record = rules.RecordRef{Rule: p.Record.Rule, ID: p.Record.RecordID, Key: p.Record.Key, Seq: p.Order.Seq}
+			questions[n].Record = a.recordOf(i)
 		}
 	}
 	return questions
+}
+
+// recordOf names the record of a plan as its rule's first part has it: that is what other records know it by.
+func (a *asking) recordOf(i int) rules.RecordRef {
+	p := &a.plans[i]
+	ref := rules.RecordRef{Rule: p.Record.Rule, ID: p.Record.RecordID, Key: p.Record.Key, Seq: p.Order.Seq}
+	if own, ok := p.Pending.(*pending); ok && own.flow.Part != "" {
+		ref.Rule, ref.Key = own.flow.Rule.Name, strings.TrimSuffix(ref.Key, PartName("", own.flow.Part))
+	}
+	return ref
 }
 
 // askerOf says who answers a question; nil when nobody does.

@@ -144,6 +144,7 @@ func (f *finder) get(name string) (*database.Database, func(), error) {
 		if o.users == 0 {
 			_ = o.Close() // only read
 		}
+		delete(f.open, name)
 		o = nil
 	}
 	if o == nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -187,4 +189,27 @@ func sqliteError(e *sqlite.Error) *diag.Problem {
 	}
 	return &diag.Problem{Message: fmt.Sprintf("the database cannot run the query (SQLite code %d)", e.Code()),
 		Hint: "run the query by hand to see why"}
+}
+
+// isBadValue tells whether a database refuses a value: as of another type than what it is compared with.
+func isBadValue(err error) bool {
+	bad, ok := saidBy(err, func(e *pgconn.PgError) bool { return strings.HasPrefix(e.Code, "22") },
+		func(e *mysql.MySQLError) bool { return e.Number == 1292 || e.Number == 1366 || e.Number == 1525 },
+		func(e mssql.Error) bool { return e.Number == 245 || e.Number == 8114 || e.Number == 241 },
+		func(*sqlite.Error) bool { return false })
+	return ok && bad
+}
+
+// Answers tells of an error whether the database answered, and refused this query alone.
+func Answers(err error) bool {
+	refused, ok := saidBy(err,
+		func(e *pgconn.PgError) bool {
+			return len(e.Code) == 5 && slices.Contains([]string{"42", "22", "25"}, e.Code[:2])
+		},
+		func(e *mysql.MySQLError) bool {
+			return mysqlError(e).Hint != "" && e.Number != 1045 && e.Number != 1044
+		},
+		func(e mssql.Error) bool { return e.Number != 18456 && e.Number != 4060 },
+		func(e *sqlite.Error) bool { return e.Code()&0xff == sqlite3.SQLITE_ERROR })
+	return ok && refused
 }

@@ -10,12 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
-	mssql "github.com/microsoft/go-mssqldb"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -37,8 +31,10 @@ type LookupProblem struct {
 }
 
 const (
-	// maxTogether is how many values one statement asks for: SQL Server takes 2,100 parameters.
+	// maxTogether is how many questions one statement asks.
 	maxTogether = 500
+	// maxParameters is how many values one statement holds: SQL Server takes 2,100.
+	maxParameters = 2000
 	// maxLookupRows bounds what one statement may find.
 	maxLookupRows = 100_000
 )
@@ -107,8 +103,9 @@ type Found struct {
 func (d *Database) Ask(ctx context.Context, l *Lookup, fields []string, questions []Wanted) ([]Found, error) {
 	found := make([]Found, len(questions))
 	if l.Together() {
-		for from := 0; from < len(questions); from += maxTogether {
-			to := min(from+maxTogether, len(questions))
+		step := l.atOnce(len(fields))
+		for from := 0; from < len(questions); from += step {
+			to := min(from+step, len(questions))
 			if err := d.together(ctx, l, fields, questions[from:to], found[from:to]); err != nil {
 				return nil, err
 			}
@@ -116,6 +113,12 @@ func (d *Database) Ask(ctx context.Context, l *Lookup, fields []string, question
 		return found, nil
 	}
 	return found, d.oneByOne(ctx, l, fields, questions, found)
+}
+
+// atOnce is how many questions of some fields one statement asks: each value takes a place of its own
+// wherever the query names it.
+func (l *Lookup) atOnce(fields int) int {
+	return min(maxTogether, max(1, maxParameters/max(1, len(l.places), fields)))
 }
 
 // together asks for several values by one statement. One that the database cannot compare is found by halving.
@@ -370,29 +373,6 @@ func (d *dialect) fits(row map[string]any, fields []string, want Wanted) bool {
 		}
 	}
 	return true
-}
-
-// isBadValue tells whether a database refuses a value: as of another type than what it is compared with.
-func isBadValue(err error) bool {
-	bad, ok := saidBy(err, func(e *pgconn.PgError) bool { return strings.HasPrefix(e.Code, "22") },
-		func(e *mysql.MySQLError) bool { return e.Number == 1292 || e.Number == 1366 || e.Number == 1525 },
-		func(e mssql.Error) bool { return e.Number == 245 || e.Number == 8114 || e.Number == 241 },
-		func(*sqlite.Error) bool { return false })
-	return ok && bad
-}
-
-// Answers tells of an error whether the database answered, and refused this query alone.
-func Answers(err error) bool {
-	refused, ok := saidBy(err,
-		func(e *pgconn.PgError) bool {
-			return len(e.Code) == 5 && slices.Contains([]string{"42", "22", "25"}, e.Code[:2])
-		},
-		func(e *mysql.MySQLError) bool {
-			return mysqlError(e).Hint != "" && e.Number != 1045 && e.Number != 1044
-		},
-		func(e mssql.Error) bool { return e.Number != 18456 && e.Number != 4060 },
-		func(e *sqlite.Error) bool { return e.Code()&0xff == sqlite3.SQLITE_ERROR })
-	return ok && refused
 }
 
 // IsColumn tells whether a name can be that of a column of a query's result.

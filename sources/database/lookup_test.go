@@ -197,3 +197,22 @@ func FuzzParseLookup(f *testing.F) {
 		}
 	})
 }
+
+// TestAtOnce holds that no statement asks with more values than SQL Server takes, however often the
+// query names one.
+func TestAtOnce(t *testing.T) {
+	for query, want := range map[string]int{
+		"SELECT code FROM t WHERE code IN (:code)": 500,
+		"SELECT code FROM t":                       400, // with five fields
+		"SELECT code FROM t WHERE a IN (:code)" + strings.Repeat(" OR b IN (:code)", 9): 200,
+	} {
+		l, problems := ParseLookup(query)
+		fields := 5
+		if len(l.Parameters) > 0 {
+			fields = 1
+		}
+		if got := l.atOnce(fields); got != want || len(problems) > 0 {
+			t.Errorf("%s: %d questions at once, want %d (%v)", query, got, want, problems)
+		}
+	}
+}
