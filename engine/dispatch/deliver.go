@@ -145,8 +145,8 @@ func (d *Dispatcher) trace(x decided, s *journal.Settlement, start time.Time, ba
 	if d.Trace == nil {
 		return
 	}
-	d.Trace.Step(tracing.Step{Name: "deliver", Rule: x.Flow().Rule.Name, Server: d.name, Record: x.Plan().Record.RecordID,
-		Received: x.Received(), Start: start, End: time.Now(), State: string(s.State), Unchanged: x.verdict.unchanged,
+	d.Trace.Step(tracing.Step{Name: "deliver", Rule: x.Flow().Rule.Name, Part: x.Flow().Part, Server: d.name,
+		Record: x.Plan().Record.RecordID, Received: x.Received(), Start: start, End: time.Now(), State: string(s.State), Unchanged: x.verdict.unchanged,
 		Code: s.Problem.CodeOf(), Attempt: x.Attempts() + 1, Batch: batch, Last: s.State != journal.Pending})
 }
 

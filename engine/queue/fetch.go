@@ -317,7 +317,11 @@ func (q *Queue) trace(w *record, s *journal.Settlement, start time.Time) {
 	if q.Trace == nil {
 		return
 	}
-	step := tracing.Step{Name: "evaluate", Rule: w.Rule, Record: w.ID, Received: w.Record.Received, Start: start,
+	rule, part := w.Rule, ""
+	if w.flow != nil { // so that it comes to the trace of what is told elsewhere
+		rule, part = w.flow.Rule.Name, w.flow.Part
+	}
+	step := tracing.Step{Name: "evaluate", Rule: rule, Part: part, Record: w.ID, Received: w.Record.Received, Start: start,
 		End: time.Now(), State: string(journal.Pending)}
 	if s != nil {
 		step.State, step.Code, step.Last = string(s.State), s.Problem.CodeOf(), s.State != journal.Held

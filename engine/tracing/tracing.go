@@ -33,6 +33,7 @@ type Options struct {
 type Step struct {
 	Name      string // accept, evaluate, deliver
 	Rule      string
+	Part      string // the place that a further part of the rule writes to; empty: its first part
 	Server    string // empty: none was asked
 	Record    string // id of the record
 	Received  time.Time
@@ -96,7 +97,8 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return nil
 }
 
-// Step tells of one part. The last one brings the span of the whole way, from acceptance on, above all others.
+// Step tells of one part. The last one of a rule's first part brings the span of the whole way, from
+// acceptance on, above all others, also above those of further parts.
 func (t *Tracer) Step(s Step) {
 	if t == nil {
 		return
@@ -105,7 +107,7 @@ func (t *Tracer) Step(s Step) {
 	parent := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: traceID, SpanID: whole, Remote: true}))
 	t.span(parent, s.Name, s.Start, &s)
-	if s.Last {
+	if s.Last && s.Part == "" {
 		t.span(context.WithValue(context.Background(), rootKey{}, root{traceID, whole}), "record", s.Received, &s)
 	}
 }
@@ -113,7 +115,7 @@ func (t *Tracer) Step(s Step) {
 func (t *Tracer) span(ctx context.Context, name string, start time.Time, s *Step) {
 	attributes := []attribute.KeyValue{attribute.String("culvert.rule", s.Rule),
 		attribute.String("culvert.record.id", s.Record)}
-	for key, value := range map[string]string{"culvert.server": s.Server, "culvert.state": s.State,
+	for key, value := range map[string]string{"culvert.part": s.Part, "culvert.server": s.Server, "culvert.state": s.State,
 		"culvert.problem.code": s.Code} {
 		if value != "" {
 			attributes = append(attributes, attribute.String(key, value))

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -106,5 +108,27 @@ func TestNames(t *testing.T) {
 	}
 	if !id.IsValid() || !span.IsValid() || id == (trace.TraceID{}) {
 		t.Error("ids that are none")
+	}
+}
+
+// TestParts has two places be written to: what is told of the second lies below the same whole, of
+// which there is one.
+func TestParts(t *testing.T) {
+	kept := tracetest.NewInMemoryExporter()
+	provider := sdk.NewTracerProvider(sdk.WithSyncer(kept), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()))
+	tr := &Tracer{project: "p", provider: provider, tracer: provider.Tracer("culvert")}
+	now := time.Now()
+	for _, part := range []string{"", "hq"} {
+		tr.Step(Step{Name: "deliver", Rule: "r", Part: part, Record: "1", Received: now, Start: now, End: now, Last: true})
+	}
+	seen := map[string]int{}
+	for _, s := range kept.GetSpans() {
+		seen[s.Name]++
+		if s.SpanContext.TraceID() != kept.GetSpans()[0].SpanContext.TraceID() {
+			t.Errorf("%s is of another trace", s.Name)
+		}
+	}
+	if seen["deliver"] != 2 || seen["record"] != 1 {
+		t.Errorf("spans: %v", seen)
 	}
 }
