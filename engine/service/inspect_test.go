@@ -136,7 +136,7 @@ func TestConsoleOfAProject(t *testing.T) {
 	hits := get("/console/servers/national?q=antenatal+care")
 	at = hits[strings.Index(hits, "/console/servers/national/"):]
 	program = get(at[:strings.IndexByte(at, '"')])
-	wants(t, "a program", program, "Attributes", "Stage First visit", "National ID", "options",
+	wants(t, "a program", program, "Attributes", "<span translate=\"no\">First visit</span>", "National ID", "options",
 		"rules/anc-registration.yaml:")
 	if status, text := ask(http.MethodPost, "/console/test", url.Values{"name": {"national"}}); status != http.StatusOK ||
 		!strings.Contains(text, "national answers") {
