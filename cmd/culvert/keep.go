@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,8 +54,10 @@ func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal,
 	if err != nil {
 		return err
 	}
-	for _, place := range p.Config.PlaceNames() { // further parts of rules keep records of their own
-		part, err := j.Forget(ctx, program.PartName(external, place), who(), why)
+	// Further parts of rules keep records of their own. Their names hold the id, so that it is the reason that would keep it.
+	reason := strings.ReplaceAll(why, external, "…")
+	for _, place := range p.Config.PlaceNames() {
+		part, err := j.Forget(ctx, program.PartName(external, place), who(), reason)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,7 +93,9 @@ func (a *app) trySamples(p *project.Project) {
 		if err != nil {
 			continue // a finding says so already
 		}
-		if d := rehearsal.TrySample(flow, bodies); d != nil {
+		d := rehearsal.TrySample(flow, bodies)
+		known := func(f diag.Diagnostic) bool { return f.Place == d.Place } // the sample's value, seen by its action
+		if d != nil && !slices.ContainsFunc(r.Findings, known) {
 			r.Findings.Add(*d)
 			p.Findings.Add(*d)
 		}
