@@ -93,6 +93,9 @@ func (c *Config) SecretFiles() []byte { return secretFiles(c.texts()) }
 // SecretFiles tells the same of the values of one server.
 func (s *Server) SecretFiles() []byte { return secretFiles(s.texts()) }
 
+// SecretFiles tells the same of the values of one connection.
+func (c *Connection) SecretFiles() []byte { return secretFiles(c.texts()) }
+
 func secretFiles(texts []Text) []byte {
 	var out []byte
 	for _, t := range texts {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"net/url"
 	"reflect"
 	"slices"
@@ -50,7 +51,7 @@ func placeTarget(c *project.Config, name string, o actions.TargetOptions) (actio
 	return project.ActionTargets()[conn.Kind](conn, o)
 }
 
-// changedPlaces makes anew what delivers to connections whose settings are not what they were, and
+// changedPlaces makes anew what delivers to connections whose settings or secrets are not what they were, and
 // tells which came to be written to since the start.
 func (s *Service) changedPlaces(before, fresh *project.Project, n *newServers) {
 	for _, name := range fresh.Places() {
@@ -59,10 +60,12 @@ func (s *Service) changedPlaces(before, fresh *project.Project, n *newServers) {
 			n.restart = append(n.restart, "connections."+name+" (rules write to it now)")
 			continue
 		}
-		if old != nil && sameConnection(*old, *c) {
+		files := c.SecretFiles()
+		if old != nil && sameConnection(*old, *c) && bytes.Equal(s.secretsUsed[name], files) {
 			continue
 		}
 		n.servers[name] = s.place(fresh.Config, name)
+		n.secrets = append(n.secrets, secretsOf{name, files})
 	}
 }
 

@@ -56,8 +56,8 @@ type Service struct {
 	runner  *engine.Runner
 	lookups *lookups.Desk // asks other systems than DHIS2
 	clients connections
-	// started is culvert.yaml as it was at the start; secretsUsed which versions of a server's secret
-	// files its client has. Both belong to the reload.
+	// started is culvert.yaml as it was at the start; secretsUsed which versions of the secret
+	// files of a server or connection are in use. Both belong to the reload.
 	started     *project.Config
 	secretsUsed map[string][]byte
 	places      []string // connections that rules wrote to at the start
@@ -204,6 +204,7 @@ func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error
 	}
 	s.places = p.Places()
 	for _, name := range s.places {
+		s.secretsUsed[name] = p.Config.ConnectionNamed(name).SecretFiles()
 		out[name] = s.place(p.Config, name)
 	}
 	return out, nil
