@@ -190,8 +190,8 @@ func (a *app) writeColumns(rule string, draft scaffold.Draft) error {
 // reportNew says what was written and what is missing, checks the rule, and gives it a test of its
 // sample once it has no mistakes.
 func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string) error {
-	fmt.Fprintf(a.stdout, "%s written: %d of %s joined, %s left to you\n", file, draft.Joined,
-		count(draft.Of, "field", "fields"), count(draft.Question, "question", "questions"))
+	fmt.Fprintf(a.stdout, "%s written: %d of %d fields joined; questions left to you: %d\n", file, draft.Joined,
+		draft.Of, draft.Question)
 	if len(draft.Missing) > 0 {
 		fmt.Fprintln(a.stdout, "missing, see the comments:")
 		for _, what := range draft.Missing {

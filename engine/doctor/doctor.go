@@ -149,6 +149,7 @@ func (d *doctor) secrets() {
 	with.Findings = nil
 	with.CheckOwnEnvironment()
 	with.CheckEnvironment(d.Kinds)
+	with.CheckConnections()
 	seen := map[string]bool{}
 	for _, f := range with.Findings {
 		if !seen[f.Message] {

@@ -202,6 +202,17 @@ func (p pattern) match(text string) ([]string, bool) {
 	return values, true
 }
 
+// overreaches tells whether a pattern of few letters takes for its first value more than one stretch of a text that was
+// put together: "fix: name the tracked entity" is no "%s entity".
+func (p pattern) overreaches(values []string) bool {
+	if p.pieces[0].kind != 's' || weightOf(p.pieces) >= sureWeight {
+		return false
+	}
+	return slices.ContainsFunc([]string{"\n", ". ", "; ", ": "}, func(joint string) bool {
+		return len(cut(values[p.pieces[0].arg], joint)) > 1
+	})
+}
+
 // ends lists where a value that begins at a place may end, the likeliest first.
 func (p pattern) ends(i int, text string, at int) []int {
 	switch p.pieces[i].kind {
@@ -337,7 +348,7 @@ func (ps patterns) find(text string) (*entry, []string) {
 			if p.weight < weight || p.weight == weight && (best == nil || p.entry.key >= best.key) {
 				return
 			}
-			if found, ok := p.match(text); ok {
+			if found, ok := p.match(text); ok && !p.overreaches(found) {
 				best, values, weight = p.entry, found, p.weight
 				return
 			}

@@ -42,6 +42,9 @@ func (l *search) text(english string, depth int) (string, bool) {
 	if said, ok := l.coded(core, depth); ok {
 		return before + said + after, true
 	}
+	if said, ok := l.surelyOfField(core, depth); ok {
+		return before + said + after, true
+	}
 	if said, ok := l.sentence(core, depth); ok {
 		return before + said + after, true
 	}
@@ -67,6 +70,9 @@ func (l *search) coded(text string, depth int) (string, bool) {
 	if at == nil {
 		return text, false
 	}
+	if e, _ := l.patterns.find(text); e != nil && strings.HasSuffix(e.key, " [%s]") {
+		return text, false // the code belongs to the sentence: it is that of a cause within
+	}
 	said, ok := l.text(text[:at[0]], depth)
 	return said + text[at[0]:], ok
 }
@@ -79,6 +85,33 @@ func (l *search) ofField(text string, depth int) (string, bool) {
 	}
 	said, ok := l.sure(text[len(name)+1:], depth)
 	return name + " " + said, ok
+}
+
+// surelyOfField translates what is said of a field where all of that is known, and a pattern for the whole leaves words
+// that are not: "Weight" is not a whole number is no "%q is not a %s".
+func (l *search) surelyOfField(text string, depth int) (string, bool) {
+	name, err := strconv.QuotedPrefix(text)
+	if err != nil || !strings.HasPrefix(text[len(name):], " ") || l.filled(text) || !l.filled(text[len(name)+1:]) {
+		return text, false
+	}
+	return l.ofField(text, depth)
+}
+
+// filled tells whether a text is known with every value of its pattern that is made of words.
+func (l *search) filled(text string) bool {
+	if l.entries[text] != nil {
+		return true
+	}
+	e, values := l.patterns.find(text)
+	if e == nil {
+		return false
+	}
+	for _, p := range parseFormat(e.key) {
+		if p.kind == 's' && l.entries[values[p.arg]] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // labelled translates a sentence that is known as a whole behind what it is said of, though it may
@@ -121,7 +154,7 @@ func (l *search) whole(text string, depth int) (string, bool) {
 	if m := code.FindStringIndex(core); m != nil {
 		core, end = core[:m[0]], core[m[0]:]
 	}
-	for _, way := range []func(string, int) (string, bool){l.sure, l.ofField} {
+	for _, way := range []func(string, int) (string, bool){l.surelyOfField, l.sure, l.ofField} {
 		if said, ok := way(core, depth+1); ok && core != "" {
 			return text[:at] + said + end + text[at+len(core)+len(end):], true
 		}

@@ -47,9 +47,23 @@ func (p *Project) CheckOwnEnvironment() {
 	if c.Tracing != nil {
 		own = append(own, c.Tracing.texts()...)
 	}
+	p.reportOwn(own)
+}
+
+// CheckConnections adds findings for what the connections of culvert.yaml need, whoever uses them: a request that a
+// rule makes waits for its credentials without holding the rule.
+func (p *Project) CheckConnections() {
+	var own []Text
+	for _, c := range p.Config.Connections {
+		own = append(own, c.texts()...)
+	}
+	p.reportOwn(own)
+}
+
+func (p *Project) reportOwn(texts []Text) {
 	start := diag.Position{Line: 1, Column: 1}
 	place := diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}}
-	for _, t := range own {
+	for _, t := range texts {
 		reportUnset(t, place, &p.Findings)
 	}
 	p.Findings.Sort()

@@ -43,6 +43,9 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 		p.To = p.From + 2
 		p.Message, p.Hint = "a field is written without {{ }} or ${ }",
 			"write trigger.name; texts and fields are joined with +"
+		if inner, ok := braced(text); ok {
+			p.Hint = "write " + inner
+		}
 	case strings.Contains(e.Message, "not terminated"):
 		p.From = openQuote(runes, tokens)
 		p.To = len(runes)
@@ -67,6 +70,14 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 			"end of expression"), s)
 	}
 	return p
+}
+
+// braced gives the expression that stands alone in {{ }}, as other systems write it.
+func braced(text string) (string, bool) {
+	inner, begins := strings.CutPrefix(strings.TrimSpace(text), "{{")
+	inner, ends := strings.CutSuffix(inner, "}}")
+	inner = strings.TrimSpace(inner)
+	return inner, begins && ends && inner != "" && !strings.ContainsAny(inner, "{}")
 }
 
 // openQuote is the place of the quote that is not closed: behind the last token.

@@ -174,7 +174,7 @@ func (v *valued) failure(p *diag.Problem, r rules.Result) *rules.Failure {
 		Code: p.Code, Place: v.place(), Field: v.name, Column: v.Column(), Value: private(in),
 		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
 	}}
-	if f.Value != "" && rules.IsNoAnswer(f.Value) {
+	if f.Value != "" && rules.IsNoAnswer(f.Value) && !v.kind.Answers(f.Value) {
 		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or " +
 			"the field makes it blank"
 	}

@@ -25,6 +25,8 @@ func (k *Kind) Hint(p *diag.Problem, v any) string {
 	case p.Code != "wrong-type":
 	case k.Type == "DATE" || k.Type == "AGE" || k.Type == "DATETIME":
 		return dateHint(s, k.layout != nil, p.Hint)
+	case k.Answers(s):
+		return "a value map says what the words of the form mean, such as {oui: yes, non: no}"
 	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
 		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 &&
 			!strings.Contains(s, ".") {
@@ -33,6 +35,19 @@ func (k *Kind) Hint(p *diag.Problem, v any) string {
 		}
 	}
 	return p.Hint
+}
+
+// Answers tells whether a text that the kind does not understand is yes or no in a language that forms come in. There
+// "non" is an answer, not the lack of one.
+func (k *Kind) Answers(text string) bool {
+	if k.Type != "BOOLEAN" && k.Type != "TRUE_ONLY" {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "oui", "non", "sim", "não", "nao", "sí", "si", "ndiyo", "hapana":
+		return true
+	}
+	return false
 }
 
 // nearestOptions gives the options that were probably meant, whatever the case of their letters.

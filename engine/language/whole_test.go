@@ -1,0 +1,22 @@
+package language
+
+import "testing"
+
+// A short pattern takes no sentence apart that the catalog knows better.
+func TestShortPatterns(t *testing.T) {
+	l, _ := Find("fr")
+	for english, want := range map[string]string{
+		"fix: give the person's or case's id in the source system; the same id always reaches the same tracked entity": "" +
+			"à faire : donnez l'identifiant de la personne ou du cas dans le système source ; " +
+			"le même identifiant atteint toujours la même entité suivie",
+		`"Née le" is not a date of birth`:                  `"Née le" n'est pas une date de naissance`,
+		`"Age" is not a whole number above 0 [wrong-type]`: `"Age" n'est pas un nombre entier au-dessus de 0 [wrong-type]`,
+		`rule cpn: "Née le" is not a date of birth [x]`:    `règle cpn: "Née le" n'est pas une date de naissance [x]`,
+		`record 1 of the sample s.xlsx fails here: "Poids" is not a number [wrong-type] [sample-fails]`: "" +
+			`la fiche 1 de l'exemple s.xlsx échoue ici : "Poids" n'est pas un nombre [wrong-type] [sample-fails]`,
+	} {
+		if got := l.Text(english); got != want {
+			t.Errorf("%s\n got %s\nwant %s", english, got, want)
+		}
+	}
+}
