@@ -255,6 +255,9 @@ func (l *search) joined(i int, joint, part string, depth int) (string, bool) {
 			return strings.TrimPrefix(said, joint), true
 		}
 	}
+	if e := l.entries[part+"."]; joint == ". " && e != nil {
+		return strings.TrimSuffix(e.other, "."), true // a page's sentence has its point in the catalog
+	}
 	if single(part) && joint != ": " && joint != "\n" {
 		return part, false
 	}

@@ -6,6 +6,7 @@ import "testing"
 func TestShortPatterns(t *testing.T) {
 	l, _ := Find("fr")
 	for english, want := range map[string]string{
+		"No such record. Nobody knows this": "Pas de telle fiche. Nobody knows this",
 		"fix: give the person's or case's id in the source system; the same id always reaches the same tracked entity": "" +
 			"à faire : donnez l'identifiant de la personne ou du cas dans le système source ; " +
 			"le même identifiant atteint toujours la même entité suivie",
