@@ -108,6 +108,9 @@ func (s *Console) routes() {
 	} {
 		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))
 	}
+	for _, at := range []string{Prefix + "{$}", strings.TrimSuffix(Prefix, "/")} {
+		s.mux.Handle("GET "+at, http.RedirectHandler("/", http.StatusSeeOther)) // what people type who look for it
+	}
 	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
 	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
 	s.apiRoutes()

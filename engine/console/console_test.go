@@ -226,6 +226,11 @@ func TestSession(t *testing.T) {
 		!strings.Contains(text, "otto (operator)") {
 		t.Errorf("with the session: %d", status)
 	}
+	for _, at := range []string{"/console", "/console/"} {
+		if status, _, h := get(t, srv.URL+at, with); status != http.StatusSeeOther || h.Get("Location") != "/" {
+			t.Errorf("%s: %d to %q", at, status, h.Get("Location"))
+		}
+	}
 	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "cross-site",
 		with); status != http.StatusForbidden {
 		t.Errorf("another site's form with the session: %d", status)

@@ -81,7 +81,7 @@ func (s *Service) handler(c http.Handler, metrics http.Handler) http.Handler {
 			s.ready(w, r)
 		case path == "/metrics":
 			metrics.ServeHTTP(w, r)
-		case path == "/" || strings.HasPrefix(path, console.Prefix) || strings.HasPrefix(path, console.APIPrefix):
+		case path == "/" || strings.HasPrefix(path+"/", console.Prefix) || strings.HasPrefix(path, console.APIPrefix):
 			c.ServeHTTP(w, r)
 		default:
 			s.callers(path).ServeHTTP(w, r)
