@@ -139,7 +139,13 @@ type target struct {
 }
 
 func newTarget(t testing.TB) *target {
-	return &target{t: t, changed: await.NewSignal(), under: map[string]bool{}, sent: map[string][]string{}, objects: map[string]string{}}
+	return &target{
+		t:       t,
+		changed: await.NewSignal(),
+		under:   map[string]bool{},
+		sent:    map[string][]string{},
+		objects: map[string]string{},
+	}
 }
 
 func (g *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {

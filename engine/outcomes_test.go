@@ -137,7 +137,8 @@ func TestAwait(t *testing.T) {
 	bounded, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	seqs := seqsOf(item("visits", "a", "amina", 1), item("visits", "b", "adhiambo", 2))
-	if diff := cmp.Diff([]string{"delivered ", "failed no date"}, states(bounded, seqs)); diff != "" || bounded.Err() != nil {
+	if diff := cmp.Diff([]string{"delivered ", "failed no date"}, states(bounded, seqs)); diff != "" ||
+		bounded.Err() != nil {
 		t.Error(diff, bounded.Err())
 	}
 	if again := seqsOf(item("visits", "a", "amina", 1)); !slices.Equal(again, seqs[:1]) {

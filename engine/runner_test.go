@@ -126,7 +126,8 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 		return s[journal.Delivered] == 2 && s[journal.Failed] == 1
 	})
 	p := w.record("b").Problem
-	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place.String() == "" || p.Hint != "grant it" {
+	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place.String() == "" ||
+		p.Hint != "grant it" {
 		t.Errorf("problem: %+v", p)
 	}
 	if _, err := w.journal.Replay(context.Background(), journal.Filter{ID: "b"}, "test", "the right was granted",

@@ -45,7 +45,12 @@ func CommonFields() []settings.Field {
 
 // ReadCommon reads what CommonFields declares, and the connection, which has to be of a kind.
 func ReadCommon(r settings.Reader, kind string) Common {
-	c := Common{Long: r.Duration("cache"), All: r.Has("take") && r.Word("take") == "all", at: r.Node("connection"), kind: kind}
+	c := Common{
+		Long: r.Duration("cache"),
+		All:  r.Has("take") && r.Word("take") == "all",
+		at:   r.Node("connection"),
+		kind: kind,
+	}
 	if s := r.Node("sample"); s != nil {
 		c.sample = sampleShape(s)
 	}

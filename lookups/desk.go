@@ -261,7 +261,13 @@ func (d *Desk) met(system string, found []actions.Answer, err error) {
 		return
 	}
 	if !known {
-		d.log.Warn("a system that lookups ask does not answer; their records wait", "connection", system, "reason", away.Message)
+		d.log.Warn(
+			"a system that lookups ask does not answer; their records wait",
+			"connection",
+			system,
+			"reason",
+			away.Message,
+		)
 	}
 	a := absence{since: *away, times: before.times + 1}
 	a.until = d.now().Add(max(away.After, whileAway.Wait(a.times, nil)))

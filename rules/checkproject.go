@@ -113,7 +113,13 @@ func (p *projectCheck) sharedBy(object string, both []string, w, other *writer) 
 	if n := len(both) - 3; n > 0 {
 		fields += fmt.Sprintf(" and %d more", n)
 	}
-	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s of %s too, as this rule does", other.rule.Name, fields, object),
-		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]],
-		other.fields[both[0]], "written here")
+	p.add(
+		diag.Warning,
+		"written-twice",
+		fmt.Sprintf("the rule %q writes %s of %s too, as this rule does", other.rule.Name, fields, object),
+		"have one rule write each field, or be sure that the later record is to win",
+		w.fields[both[0]],
+		other.fields[both[0]],
+		"written here",
+	)
 }

@@ -19,7 +19,11 @@ const askedWay = "asked"
 // lookupKeys declares the keys of lookups, each with the ways that it goes with. With in:, other keys
 // are fields to search by, as attribute: is.
 var lookupKeys = []settings.Field{
-	{Name: "in", With: []string{"in", askedWay}, Doc: "what is searched in the synced metadata, such as organisationUnits"},
+	{
+		Name: "in",
+		With: []string{"in", askedWay},
+		Doc:  "what is searched in the synced metadata, such as organisationUnits",
+	},
 	{Name: "table", With: []string{"table"},
 		Doc: "a CSV file of the project with a header row, searched instead of metadata"},
 	{Name: "where", Type: settings.Named, Min: 1, Each: &settings.Field{Ref: "expression"},

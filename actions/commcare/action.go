@@ -70,8 +70,10 @@ func (a *action) update(s *rules.Scope) (*update, error) {
 			continue
 		}
 		if len([]rune(text)) > longestField {
-			return nil, &rules.Failure{Problem: diag.Problem{Code: "value-too-long", Field: f.Name, Column: f.Column(), Place: f.Place,
-				Message: f.Name + " is longer than the 255 letters that CommCare takes", Hint: "send less"}}
+			return nil, &rules.Failure{
+				Problem: diag.Problem{Code: "value-too-long", Field: f.Name, Column: f.Column(), Place: f.Place,
+					Message: f.Name + " is longer than the 255 letters that CommCare takes", Hint: "send less"},
+			}
 		}
 		w.body.set(f.Name, text)
 	}

@@ -84,8 +84,11 @@ func targetOf(t *testing.T, h *hq) (actions.Target, *remotetest.Memory) {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	memory := &remotetest.Memory{}
-	target, err := NewTarget(actions.Connection{Name: "hq", Kind: "commcare", URL: server.URL + "/a/other/dashboard", Domain: "demo",
-		Username: "u", APIKey: "k"}, actions.TargetOptions{Memory: memory})
+	target, err := NewTarget(
+		actions.Connection{Name: "hq", Kind: "commcare", URL: server.URL + "/a/other/dashboard", Domain: "demo",
+			Username: "u", APIKey: "k"},
+		actions.TargetOptions{Memory: memory},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,15 @@ func TestBulk(t *testing.T) {
 		case 60:
 			id = "bad"
 		}
-		plans = append(plans, remotetest.Plan(t, kind{"p"}, rule, map[string]any{"id": fmt.Sprint("r", i), "case": id, "uid": "U" + id, "n": 3.0, "error": ""}))
+		plans = append(
+			plans,
+			remotetest.Plan(
+				t,
+				kind{"p"},
+				rule,
+				map[string]any{"id": fmt.Sprint("r", i), "case": id, "uid": "U" + id, "n": 3.0, "error": ""},
+			),
+		)
 	}
 	results := target.Deliver(t.Context(), plans)
 	memory.Take(results)

@@ -41,7 +41,12 @@ func (kind) Settings() settings.Spec {
 		{Name: "case_type", Ref: "field", LeftOut: "no case is created",
 			Doc: "with case_name and owner_id: a case of this type is created where none has the external_id"},
 		{Name: "case_name", Ref: "field", LeftOut: "the name stays", Doc: "name of the case"},
-		{Name: "owner_id", Ref: "field", LeftOut: "the owner stays", Doc: "id of the user, group or location that owns the case"},
+		{
+			Name:    "owner_id",
+			Ref:     "field",
+			LeftOut: "the owner stays",
+			Doc:     "id of the user, group or location that owns the case",
+		},
 		{Name: "close", Ref: "expression", LeftOut: "it stays open", Doc: "condition; the case is closed where it is true"},
 	}}
 }
@@ -85,8 +90,13 @@ func (k kind) Compile(spec *rules.ActionSpec) actions.Action {
 		r.Fault(body.Key("case_type").Place(), "missing-key", "give external_id:, case_type:, case_name: and owner_id:",
 			"a case can be created only where its external_id, type, name and owner are known")
 	case len(a.properties)+len(a.own) == 0 && a.closes == nil && !r.Failed:
-		r.Fault(spec.Place, "missing-key", "add properties:, such as dhis2_id: woman.tracked_entity", "%s says nothing of the case",
-			Name)
+		r.Fault(
+			spec.Place,
+			"missing-key",
+			"add properties:, such as dhis2_id: woman.tracked_entity",
+			"%s says nothing of the case",
+			Name,
+		)
 	}
 	a.creates = !body.Get("case_type").IsNull()
 	if r.Failed {

@@ -48,7 +48,8 @@ func TestAssociates(t *testing.T) {
 				}
 			}
 			results := s.deliver(rule.plans(t, child(1, `"case-2"`, "case-2"))...)
-			if o := results[0].Outcomes[0]; o.Class != actions.ClassParent || !strings.Contains(o.Message, "whom one of its values") {
+			if o := results[0].Outcomes[0]; o.Class != actions.ClassParent ||
+				!strings.Contains(o.Message, "whom one of its values") {
 				t.Errorf("the mother is not there: %+v", o)
 			}
 			// A mother who comes with the first of her children, and another who comes after.
@@ -58,7 +59,11 @@ func TestAssociates(t *testing.T) {
 			want(t, s.deliver(rule.plans(t, child(1, `"case-2"`, "case-3"), child(3, `"case-2"`, ""))...), "UUU UU")
 			wantMother := func(n int, uid string) {
 				t.Helper()
-				held := s.ask(http.MethodGet, "/api/tracker/trackedEntities/"+uidOf(n)+"?program="+antenatal+"&fields=attributes", "")
+				held := s.ask(
+					http.MethodGet,
+					"/api/tracker/trackedEntities/"+uidOf(n)+"?program="+antenatal+"&fields=attributes",
+					"",
+				)
 				found := ""
 				for _, v := range held["attributes"].([]any) {
 					if v := v.(map[string]any); v["displayName"] == "Phone number" {

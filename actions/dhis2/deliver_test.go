@@ -118,7 +118,8 @@ func TestOneBadObject(t *testing.T) {
 	want(t, results, "DDD DDF DDD")
 	o := results[1].Outcomes[2]
 	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || o.Column != "weeks" || o.Value != "999" ||
-		!strings.Contains(o.Message, "Gestational age (weeks)") || o.Hint == "" {
+		!strings.Contains(o.Message, "Gestational age (weeks)") ||
+		o.Hint == "" {
 		t.Errorf("%+v", o)
 	}
 	// Its parent failed: the cause is the parent's.

@@ -208,7 +208,11 @@ func TestADryRunOfATree(t *testing.T) {
 	text := strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1)
 	rule := s.loadRule(ruleText(strings.Replace(text, "dry_run: false", "dry_run: true", 1)), unitSample)
 	tree := []string{facility("T-3", "T-2", "Post"), facility("T-2", "T-1", "Centre"), facility("T-1", "TM-0102", "Town"),
-		facility("T-4", "T-9", "Orphan"), facility("T-5", "T-6", "A"), facility("T-6", "T-5", "B"), facility("T-7", "T-6", "C")}
+		facility(
+			"T-4",
+			"T-9",
+			"Orphan",
+		), facility("T-5", "T-6", "A"), facility("T-6", "T-5", "B"), facility("T-7", "T-6", "C")}
 	wanted := []string{`created as "Post" under "Centre", which is new as well`,
 		`created as "Centre" under "Town", which is new as well`, `created as "Town" under "Coral"`,
 		`its parent "T-9" is not in DHIS2, nor has it come so far`, "it lies below itself: T-5 below T-6 below T-5",
@@ -253,8 +257,12 @@ func TestUnitsAreCountedByOneRunner(t *testing.T) {
 	rule := s.loadRule(ruleText(strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1)),
 		unitSample)
 	var locked []string
-	s.target = NewTarget(s.client, s.current, sharedMemory{s.memory, func(names []string) { locked = append(locked, names...) }},
-		testOptions())
+	s.target = NewTarget(
+		s.client,
+		s.current,
+		sharedMemory{s.memory, func(names []string) { locked = append(locked, names...) }},
+		testOptions(),
+	)
 	want(t, s.deliver(rule.plans(t, facility("L-1", "TM-0102", "One"))...), "D")
 	if want := "ORG_UNITS_CHANGED:test.2026-06-15"; !slices.Contains(locked, want) {
 		t.Errorf("locked %q, want %s", locked, want)

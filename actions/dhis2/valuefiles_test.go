@@ -66,7 +66,8 @@ func TestFilesOfAggregateData(t *testing.T) {
 			if second := value(); second == first {
 				t.Error("another file is not written")
 			}
-			if f := rule.failure(t, record(4, strings.Replace(one, "plain", "html", 1))); f == nil || f.Code != "file-wrong-type" {
+			if f := rule.failure(t, record(4, strings.Replace(one, "plain", "html", 1))); f == nil ||
+				f.Code != "file-wrong-type" {
 				t.Errorf("a page: %v", f)
 			}
 			want(t, s.deliver(rule.plans(t, record(5, ""))...), "D")

@@ -30,7 +30,10 @@ func weighedRules(t testing.TB, matchBy ...string) (list []*compiled) {
 	x := metadata.NewIndex(s)
 	kinds := Kinds(x, kindOptions())
 	for _, by := range matchBy {
-		list = append(list, loadOf(t, kinds, x, strings.Replace(text, "match_by: National ID", "match_by: "+by, 1), womanSample))
+		list = append(
+			list,
+			loadOf(t, kinds, x, strings.Replace(text, "match_by: National ID", "match_by: "+by, 1), womanSample),
+		)
 	}
 	return list
 }

@@ -87,8 +87,12 @@ func (a *action) request(s *rules.Scope) (*request, error) {
 	}
 	if len(w.body) > remote.MaxBody {
 		return nil, &rules.Failure{Problem: diag.Problem{Code: "too-large", Place: a.spec.Place,
-			Message: fmt.Sprintf("the body of the request has %d bytes; %d is the most that is sent", len(w.body), remote.MaxBody),
-			Hint:    "send less of the record"}}
+			Message: fmt.Sprintf(
+				"the body of the request has %d bytes; %d is the most that is sent",
+				len(w.body),
+				remote.MaxBody,
+			),
+			Hint: "send less of the record"}}
 	}
 	id := a.spec.ID
 	if id == "" {

@@ -23,7 +23,14 @@ const head = "rule: out\ntrigger: {webhook: {path: /x}}\nid: trigger.id\nactions
 
 // TestRequest holds what a record becomes: escaped paths, headers, and the three kinds of bodies.
 func TestRequest(t *testing.T) {
-	record := map[string]any{"id": "r-1", "name": "Fatou", "no": "a/b ?&é", "n": 3.0, "blank": "", "visits": []any{map[string]any{"d": "x"}}}
+	record := map[string]any{
+		"id":     "r-1",
+		"name":   "Fatou",
+		"no":     "a/b ?&é",
+		"n":      3.0,
+		"blank":  "",
+		"visits": []any{map[string]any{"d": "x"}},
+	}
 	for _, test := range []struct{ name, keys, want string }{
 		{"path", "      path: /p/{trigger.no}/v{trigger.n}\n", `POST /p/a%2Fb%20%3F&%C3%A9/v3 `},
 		{"braces in quotes", "      path: '/p/{\"}\" + trigger.name}'\n", `POST /p/%7DFatou `},
@@ -191,7 +198,10 @@ func TestHostile(t *testing.T) {
 				_ = c.Close()
 			}))
 			defer server.Close()
-			target, err := NewTarget(actions.Connection{Kind: "http", URL: server.URL, APIKey: "top-secret-key"}, actions.TargetOptions{})
+			target, err := NewTarget(
+				actions.Connection{Kind: "http", URL: server.URL, APIKey: "top-secret-key"},
+				actions.TargetOptions{},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

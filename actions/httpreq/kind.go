@@ -37,9 +37,13 @@ func (kind) Settings() settings.Spec {
 			{Name: "connection", LeftOut: "the only one of its kind",
 				Doc: "one of `connections:` in culvert.yaml: `http: https://...`. Requests go to its host and to no other"},
 			{Name: "method", Type: settings.Word, Words: methods, Doc: "what is asked for"},
-			{Name: "path", Required: true, Hint: "write what stands behind the connection's address, such as /Patient/{trigger.id}",
+			{
+				Name:     "path",
+				Required: true,
+				Hint:     "write what stands behind the connection's address, such as /Patient/{trigger.id}",
 				Doc: "what stands behind the connection's address. `{expression}` is filled in, and escaped: a value never " +
-					"leads elsewhere"},
+					"leads elsewhere",
+			},
 			{Name: "query", Ref: "fields", Doc: "what stands behind the question mark, by name"},
 			{Name: "headers", Ref: "fields", Doc: "headers by name, but those of the connection's credentials"},
 			{Name: "json", Type: settings.Free, Schema: []string{"object", "array", "string"},
@@ -88,7 +92,13 @@ func (k kind) Compile(spec *rules.ActionSpec) actions.Action {
 		case n.Value == "none":
 			a.idempotency = ""
 		case !validHeader(n.Value):
-			r.Fault(n.Place(), "bad-header", "write a name such as Idempotency-Key, or none", "%q is no name of a header", n.Value)
+			r.Fault(
+				n.Place(),
+				"bad-header",
+				"write a name such as Idempotency-Key, or none",
+				"%q is no name of a header",
+				n.Value,
+			)
 		default:
 			a.idempotency = n.Value
 		}
@@ -109,7 +119,13 @@ func readSample(r *remote.Reader) map[string]any {
 	}
 	for _, pair := range n.Pairs() {
 		if _, known := out[pair.Key.Value]; !known {
-			r.Fault(pair.Key.Place(), "unknown-key", "an answer has status, body and location", "an answer has no %q", pair.Key.Value)
+			r.Fault(
+				pair.Key.Place(),
+				"unknown-key",
+				"an answer has status, body and location",
+				"an answer has no %q",
+				pair.Key.Value,
+			)
 			continue
 		}
 		out[pair.Key.Value] = plainYAML(pair.Value)
@@ -196,8 +212,13 @@ func (a *action) readBody(r *remote.Reader) {
 	}
 	if n := body.Get("content_type"); !n.IsNull() {
 		if had == "" || n.Kind != yamlnode.Scalar || !strings.Contains(n.Value, "/") || strings.ContainsAny(n.Value, "\r\n") {
-			r.Fault(n.Place(), "bad-value", "write a type such as application/fhir+json beside json:", "%q is the type of no body",
-				n.Value)
+			r.Fault(
+				n.Place(),
+				"bad-value",
+				"write a type such as application/fhir+json beside json:",
+				"%q is the type of no body",
+				n.Value,
+			)
 			return
 		}
 		a.contentType = n.Value

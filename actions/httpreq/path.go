@@ -62,7 +62,12 @@ func (p *path) fixed(r *remote.Reader, n *yamlnode.Node, text string) {
 	case strings.ContainsAny(text, "?#"):
 		r.Fault(n.Place(), "bad-path", "write what stands behind the question mark in query:", "the path holds %q", "?")
 	case strings.Contains(text, "://") || strings.HasPrefix(text, "//") && len(p.parts) == 0:
-		r.Fault(n.Place(), "bad-path", "the host stands in the connection; write what comes behind it", "the path names a host")
+		r.Fault(
+			n.Place(),
+			"bad-path",
+			"the host stands in the connection; write what comes behind it",
+			"the path names a host",
+		)
 	case strings.ContainsAny(text, "}\\ \t\n") || strings.Contains(text, "..") || !validEscapes(text):
 		r.Fault(n.Place(), "bad-path", "write it as /Patient/{trigger.id}", "the path %q cannot be read", n.Value)
 	}

@@ -70,7 +70,13 @@ func (k kind) Compile(spec *rules.ActionSpec) actions.Action {
 		return nil
 	}
 	if text, ok := a.status.Literal(); ok && uidOf(text) == "" {
-		r.Fault(a.status.Place, "wrong-choice", "write approved, not_approved, on_hold or none", "%q is no validation status", text)
+		r.Fault(
+			a.status.Place,
+			"wrong-choice",
+			"write approved, not_approved, on_hold or none",
+			"%q is no validation status",
+			text,
+		)
 		return nil
 	}
 	return a

@@ -56,10 +56,12 @@ func TestMarks(t *testing.T) {
 			t.Errorf("mark %d: %+v", i, o)
 		}
 	}
-	if f := remotetest.Failure(t, kind{"p"}, rule, map[string]any{"_id": 7.0, "s": "fine"}); f == nil || f.Code != "bad-status" {
+	if f := remotetest.Failure(t, kind{"p"}, rule, map[string]any{"_id": 7.0, "s": "fine"}); f == nil ||
+		f.Code != "bad-status" {
 		t.Errorf("a wrong status is %v", f)
 	}
-	if f := remotetest.Failure(t, kind{"p"}, rule, map[string]any{"_id": "uuid:1", "s": "approved"}); f == nil || f.Code != "bad-submission" {
+	if f := remotetest.Failure(t, kind{"p"}, rule, map[string]any{"_id": "uuid:1", "s": "approved"}); f == nil ||
+		f.Code != "bad-submission" {
 		t.Errorf("a wrong id is %v", f)
 	}
 }

@@ -97,8 +97,11 @@ func outcome(a remote.Answer) actions.Outcome {
 		o.Problem = diag.Problem{Code: "submission-missing", Message: "KoboToolbox has no such submission in the project",
 			Hint: "it was deleted, or asset: names another project; dismiss it, or correct the rule and replay"}
 	case http.StatusForbidden:
-		o.Problem = diag.Problem{Code: "forbidden", Message: "the connection's user may not validate submissions of the project",
-			Hint: "share the project with the right to validate submissions, then replay"}
+		o.Problem = diag.Problem{
+			Code:    "forbidden",
+			Message: "the connection's user may not validate submissions of the project",
+			Hint:    "share the project with the right to validate submissions, then replay",
+		}
 	}
 	return o
 }

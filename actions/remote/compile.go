@@ -85,7 +85,13 @@ func (r *Reader) Field(name string, n *yamlnode.Node) *rules.Field {
 		return nil
 	}
 	if f.Format != "" {
-		r.Fault(f.FormatPlace, "unknown-key", "write the date or number as text in the expression, with text() or format()", "%q takes no format here: nobody says which types the other system has", name)
+		r.Fault(
+			f.FormatPlace,
+			"unknown-key",
+			"write the date or number as text in the expression, with text() or format()",
+			"%q takes no format here: nobody says which types the other system has",
+			name,
+		)
 	}
 	return f
 }
@@ -119,7 +125,14 @@ func (r *Reader) Word(key string, words ...string) string {
 	case n.Kind == yamlnode.Scalar && slices.Contains(words, n.Value):
 		return n.Value
 	}
-	r.Fault(n.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not understood for %q", n.Value, key)
+	r.Fault(
+		n.Place(),
+		"wrong-choice",
+		"write one of "+strings.Join(words, ", "),
+		"%q is not understood for %q",
+		n.Value,
+		key,
+	)
 	return words[0]
 }
 

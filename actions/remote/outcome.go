@@ -116,7 +116,17 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 // sentences are the keys under which systems put what is wrong.
-var sentences = []string{"error", "message", "detail", "error_description", "description", "title", "diagnostics", "details", "text"}
+var sentences = []string{
+	"error",
+	"message",
+	"detail",
+	"error_description",
+	"description",
+	"title",
+	"diagnostics",
+	"details",
+	"text",
+}
 
 // Sentence gives what a system said is wrong: one line, bounded. It may hold data.
 func Sentence(a Answer) string {
@@ -132,7 +142,10 @@ func Sentence(a Answer) string {
 	} else if strings.HasPrefix(strings.TrimSpace(text), "<") {
 		return "" // a page
 	}
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	text = strings.Join(
+		strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }),
+		" ",
+	)
 	if r := []rune(text); len(r) > longestSentence {
 		return string(r[:longestSentence]) + "…"
 	}

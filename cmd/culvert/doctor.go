@@ -76,6 +76,12 @@ func (a *app) printDoctor(r *doctor.Report) {
 			fmt.Fprintf(out, "%s %s: %s\n", strings.Repeat(" ", max(width, 8)), say("fix"), say(c.Hint))
 		}
 	}
-	fmt.Fprintf(a.stdout, "\n%d ok, %s, %s, %d skipped\n", count[doctor.OK], diag.Counted(count[doctor.Warning], "warning"),
-		diag.Counted(count[doctor.Failure], "failure"), count[doctor.Skipped])
+	fmt.Fprintf(
+		a.stdout,
+		"\n%d ok, %s, %s, %d skipped\n",
+		count[doctor.OK],
+		diag.Counted(count[doctor.Warning], "warning"),
+		diag.Counted(count[doctor.Failure], "failure"),
+		count[doctor.Skipped],
+	)
 }

@@ -19,7 +19,8 @@ func TestForeignLog(t *testing.T) {
 			t.Errorf("%d of %d bytes: %v", n, len(line), err)
 		}
 		var one struct{ Text string }
-		if err := json.Unmarshal(b.Bytes(), &one); err != nil || one.Text == "" || strings.Contains(one.Text, "Fatou") || b.Len() > 6000 {
+		if err := json.Unmarshal(b.Bytes(), &one); err != nil || one.Text == "" || strings.Contains(one.Text, "Fatou") ||
+			b.Len() > 6000 {
 			t.Errorf("%d bytes: %.200s", b.Len(), b.String())
 		}
 	}

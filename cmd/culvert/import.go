@@ -169,8 +169,17 @@ func printWaiting(w io.Writer, waiting service.Waiting) {
 func printRows(w io.Writer, f journal.File) {
 	rows := count(f.Rows, "row", "rows")
 	if f.Superseded > 0 {
-		fmt.Fprintf(w, "%s: %s, %d delivered, %d unchanged, %d superseded, %d skipped, %d failed\n", f.Name, rows, f.Delivered,
-			f.Unchanged, f.Superseded, f.Skipped, f.Failed)
+		fmt.Fprintf(
+			w,
+			"%s: %s, %d delivered, %d unchanged, %d superseded, %d skipped, %d failed\n",
+			f.Name,
+			rows,
+			f.Delivered,
+			f.Unchanged,
+			f.Superseded,
+			f.Skipped,
+			f.Failed,
+		)
 		return
 	}
 	fmt.Fprintf(w, "%s: %s, %d delivered, %d unchanged, %d skipped, %d failed\n", f.Name, rows, f.Delivered, f.Unchanged,

@@ -24,7 +24,12 @@ func (f *formFlags) add(flags *pflag.FlagSet) {
 		"app structure")
 	flags.StringVar(&f.xlsform, "xlsform", "", "the same, where it is an XLSForm")
 	flags.StringVar(&f.name, "form-name", "", "which form of a CommCare app: its name, module / name, or xmlns")
-	flags.StringVar(&f.tool, "tool", "", "who sends the form, where neither it nor a sample says so: commcare, kobo or odk")
+	flags.StringVar(
+		&f.tool,
+		"tool",
+		"",
+		"who sends the form, where neither it nor a sample says so: commcare, kobo or odk",
+	)
 }
 
 // readForm reads the definition of the form. Without a sample it makes one, as the tool would send it.

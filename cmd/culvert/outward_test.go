@@ -31,8 +31,18 @@ func TestOutward(t *testing.T) {
 	outside := httptest.NewServer(others)
 	defer outside.Close()
 	listen := freePort(t)
-	env := append(environ(dhis2), "CULVERT_LISTEN="+listen, "HQ_URL="+outside.URL, "HQ_KEY=hq-key", "KOBO_URL="+outside.URL,
-		"KOBO_KEY=kobo-key", "EMR_URL="+outside.URL+"/fhir", "EMR_PASSWORD=emr", "SMS_URL="+outside.URL+"/sms", "SMS_KEY=sms-key")
+	env := append(
+		environ(dhis2),
+		"CULVERT_LISTEN="+listen,
+		"HQ_URL="+outside.URL,
+		"HQ_KEY=hq-key",
+		"KOBO_URL="+outside.URL,
+		"KOBO_KEY=kobo-key",
+		"EMR_URL="+outside.URL+"/fhir",
+		"EMR_PASSWORD=emr",
+		"SMS_URL="+outside.URL+"/sms",
+		"SMS_KEY=sms-key",
+	)
 	culvert(t, env, dir, "sync")
 	culvert(t, env, dir, "validate")
 	c := start(t, env, dir)
@@ -70,7 +80,10 @@ func TestOutward(t *testing.T) {
 	})
 
 	// A person who is forgotten is forgotten at every place.
-	if out := culvert(t, env, dir, "forget", "--external-id", "case-2", "--why", "she asked"); !strings.HasPrefix(out, "2 records") {
+	if out := culvert(t, env, dir, "forget", "--external-id", "case-2", "--why", "she asked"); !strings.HasPrefix(
+		out,
+		"2 records",
+	) {
 		t.Errorf("forgotten was: %s", out)
 	}
 

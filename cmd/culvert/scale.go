@@ -51,7 +51,12 @@ fails when a record is lost or doubled. --factor makes the country smaller: 1% t
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&factors, "factor", "1%", "how large the country is, in percent of a whole one; several with commas: 1%,10%")
+	f.StringVar(
+		&factors,
+		"factor",
+		"1%",
+		"how large the country is, in percent of a whole one; several with commas: 1%,10%",
+	)
 	f.IntVar(&o.Days, "days", 3, "working days before the outage")
 	f.IntVar(&o.Outage, "outage", 7, "days that DHIS2 is away; 0: none")
 	f.DurationVar(&o.Peak, "peak", time.Minute, "how long forms come at the rate of the peak, in their own time")

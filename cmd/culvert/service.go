@@ -31,7 +31,8 @@ The prompt has to be one of an administrator. Elsewhere systemd does this: see d
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var name string
-	c.PersistentFlags().StringVar(&name, "name", "", "name of the service; default: culvert- and the name of the project's folder")
+	c.PersistentFlags().
+		StringVar(&name, "name", "", "name of the service; default: culvert- and the name of the project's folder")
 	for _, s := range []struct {
 		use, short string
 		do         func(*windowsService) (said string, err error)
@@ -41,18 +42,20 @@ The prompt has to be one of an administrator. Elsewhere systemd does this: see d
 		{"stop", "Stop the service, and wait until it has ended", stopService},
 		{"remove", "Stop and remove the service; the project stays", removeService},
 	} {
-		c.AddCommand(&cobra.Command{Use: s.use, Short: s.short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-			w, err := a.serviceOf(c, name)
-			if err != nil {
+		c.AddCommand(
+			&cobra.Command{Use: s.use, Short: s.short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+				w, err := a.serviceOf(c, name)
+				if err != nil {
+					return err
+				}
+				said, err := s.do(w)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(a.stdout, said)
 				return err
-			}
-			said, err := s.do(w)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(a.stdout, said)
-			return err
-		}})
+			}},
+		)
 	}
 	return c
 }
@@ -68,7 +71,10 @@ func (a *app) serviceOf(c *cobra.Command, name string) (*windowsService, error) 
 		name = "culvert-" + filepath.Base(dir)
 	}
 	if !serviceName.MatchString(name) {
-		return nil, fmt.Errorf("%q cannot be the name of a service: give it one of letters, digits, -, _ and . with --name", name)
+		return nil, fmt.Errorf(
+			"%q cannot be the name of a service: give it one of letters, digits, -, _ and . with --name",
+			name,
+		)
 	}
 	config, err := a.loadConfig()
 	if err != nil {
@@ -95,4 +101,6 @@ func (a *app) serviceOf(c *cobra.Command, name string) (*windowsService, error) 
 }
 
 // errNoServices says that this is not Windows.
-var errNoServices = errors.New("this is not Windows: the deb and rpm packages bring a unit of systemd, culvert@PROJECT; see docs/install.md")
+var errNoServices = errors.New(
+	"this is not Windows: the deb and rpm packages bring a unit of systemd, culvert@PROJECT; see docs/install.md",
+)

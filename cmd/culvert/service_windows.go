@@ -49,7 +49,10 @@ func installService(w *windowsService) (_ string, err error) {
 	}
 	said := fmt.Sprintf("the service %s is made and started; its log is in the state folder of %s", w.name, w.dir)
 	if err := recovers(s); err != nil {
-		said += fmt.Sprintf("\nit will not be started again by itself after a failure (%v): set that on its page Recovery", err)
+		said += fmt.Sprintf(
+			"\nit will not be started again by itself after a failure (%v): set that on its page Recovery",
+			err,
+		)
 	}
 	if err := s.Start(); err != nil {
 		return "", fmt.Errorf("the service %s is made and does not start: %w", w.name, err)

@@ -120,7 +120,8 @@ func TestPagesShowNoPersonalData(t *testing.T) {
 		if !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s has no content security policy", path)
 		}
-		if header.Get("Cache-Control") != "no-store" && path != "/console/style.css" || header.Get("X-Content-Type-Options") != "nosniff" {
+		if header.Get("Cache-Control") != "no-store" && path != "/console/style.css" ||
+			header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s may be kept, or taken for something else: %v", path, header)
 		}
 	}

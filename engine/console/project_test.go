@@ -115,8 +115,14 @@ func (p *project) Connections() []Connection {
 func (p *project) Catalogue(string) []Object { return []Object{*p.program()} }
 
 func (p *project) program() *Object {
-	return &Object{ID: "WSGAb5XwJ3Y", Name: "Antenatal care", Names: Names{"fr_CM": "Soins prénatals"}, Kind: "program", Type: "tracker program",
-		Uses: []string{"rules/anc.yaml:12"}, Parts: []Object{
+	return &Object{
+		ID:    "WSGAb5XwJ3Y",
+		Name:  "Antenatal care",
+		Names: Names{"fr_CM": "Soins prénatals"},
+		Kind:  "program",
+		Type:  "tracker program",
+		Uses:  []string{"rules/anc.yaml:12"},
+		Parts: []Object{
 			{ID: "w75KJ2mc4zz", Name: "First name", Kind: "attribute", Type: "TEXT", Mandatory: true,
 				Uses: []string{"rules/anc.yaml:2"}},
 			{ID: "PUZaKR0Jh2k", Name: "First visit", Kind: "program stage", Type: "repeatable", Parts: []Object{
@@ -124,7 +130,8 @@ func (p *project) program() *Object {
 				{ID: "vANAXwtLwcU", Code: "ANC_RISK", Name: "Risk", Kind: "data element", Type: "TEXT",
 					Options: []Object{{Code: "HIGH", Name: "High"}, {Code: "LOW", Name: "Low"}}},
 			}},
-		}}
+		},
+	}
 }
 
 func (p *project) Object(_, uid string) *Object {

@@ -50,7 +50,11 @@ func TestPagesOfTheProject(t *testing.T) {
 	vera := func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") }
 	for tag, want := range map[string]string{"fr": `<span translate="no">Soins prénatals <small>Antenatal care</small></span>`,
 		"pt": `<span translate="no">Antenatal care</span>`} {
-		_, page, _ := get(t, srv.URL+"/console/servers/national", func(r *http.Request) { r.Header.Set("Accept-Language", tag) })
+		_, page, _ := get(
+			t,
+			srv.URL+"/console/servers/national",
+			func(r *http.Request) { r.Header.Set("Accept-Language", tag) },
+		)
 		if !strings.Contains(page, want) {
 			t.Errorf("in %s the program is not called %s", tag, want)
 		}

@@ -12,7 +12,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var update = flag.Bool("update", false, "list new texts in the catalogs, and take out those that the code no longer has")
+var update = flag.Bool(
+	"update",
+	false,
+	"list new texts in the catalogs, and take out those that the code no longer has",
+)
 
 // Every text of the code is in every catalog, said in its language, with the same values.
 func TestEveryTextIsTranslated(t *testing.T) {

@@ -32,7 +32,19 @@ var rooms = []string{
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
 // does, and the others are for developers.
-var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "lookupstest", "remotetest", "tabulartest", "oidctest", "testdata", "static"}
+var apart = []string{
+	"sandbox",
+	"conformance",
+	"explain",
+	"examples",
+	"sourcetest",
+	"lookupstest",
+	"remotetest",
+	"tabulartest",
+	"oidctest",
+	"testdata",
+	"static",
+}
 
 // mute are calls whose texts go to the log or to a machine.
 var mute = []string{
@@ -224,8 +236,10 @@ func recognised(text string) bool {
 
 var (
 	comment = regexp.MustCompile(`(?s)\{\{-?\s*/\*.*?\*/\s*-?\}\}`)
-	control = regexp.MustCompile(`\{\{-?\s*(if|else|end|range|with|define|template|block|\$\w+ *:?=|break|continue)\b?[^}]*\}\}` +
-		`|\{\{-?\s*\$\w+ *:?= [^}]*\}\}`)
+	control = regexp.MustCompile(
+		`\{\{-?\s*(if|else|end|range|with|define|template|block|\$\w+ *:?=|break|continue)\b?[^}]*\}\}` +
+			`|\{\{-?\s*\$\w+ *:?= [^}]*\}\}`,
+	)
 	value   = regexp.MustCompile(`\{\{[^}]*\}\}`)
 	letters = regexp.MustCompile(`\p{L}{2,}`)
 )

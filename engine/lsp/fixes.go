@@ -40,7 +40,12 @@ type fixer struct {
 }
 
 func (f *fixer) add(title, kind string, d *diag.Diagnostic, preferred bool, edits map[string][]TextEdit) {
-	a := CodeAction{Title: f.server.language.Text(title), Kind: kind, IsPreferred: preferred, Edit: &WorkspaceEdit{Changes: edits}}
+	a := CodeAction{
+		Title:       f.server.language.Text(title),
+		Kind:        kind,
+		IsPreferred: preferred,
+		Edit:        &WorkspaceEdit{Changes: edits},
+	}
 	if d != nil {
 		a.Diagnostics = []Diagnostic{f.server.diagnostic(f.space, map[string]lines{}, *d)}
 	}

@@ -14,7 +14,9 @@ const chainPattern = `([A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+
 
 // What a text in quotes is compared with: the chain before it.
 var (
-	comparedBefore = regexp.MustCompile(chainPattern + `\s*(?:[=!]=|contains|startsWith|endsWith|(?:not )?in\s*\[[^\]]*)\s*$`)
+	comparedBefore = regexp.MustCompile(
+		chainPattern + `\s*(?:[=!]=|contains|startsWith|endsWith|(?:not )?in\s*\[[^\]]*)\s*$`,
+	)
 	selectedBefore = regexp.MustCompile(`selected\(\s*` + chainPattern + `\s*,\s*$`)
 )
 

@@ -51,10 +51,12 @@ func TestSheet(t *testing.T) {
 	}
 	sex := find(t, s, "Sex")
 	if sex.Text != "trigger.form.gender" || sex.Map != "sex" || !sex.Mapped || sex.Field == nil || sex.Field.Type != "TEXT" ||
-		len(sex.Field.Choices) == 0 || len(sex.Values) != 1 || sex.Values[0].In != `"f"` || sex.Values[0].Out != `"FEMALE"` {
+		len(sex.Field.Choices) == 0 || len(sex.Values) != 1 || sex.Values[0].In != `"f"` ||
+		sex.Values[0].Out != `"FEMALE"` {
 		t.Errorf("%+v %+v", sex, sex.Field)
 	}
-	if clinic := find(t, s, "code"); len(clinic.Values) != 1 || !strings.Contains(clinic.Values[0].Out, "Coral Health Centre") {
+	if clinic := find(t, s, "code"); len(clinic.Values) != 1 ||
+		!strings.Contains(clinic.Values[0].Out, "Coral Health Centre") {
 		t.Errorf("%+v", clinic)
 	}
 	open := find(t, s, "Email address")

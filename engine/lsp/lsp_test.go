@@ -292,13 +292,19 @@ func TestExtends(t *testing.T) {
 		}
 	}
 	const top, middle, rule = "shared/top.yaml", "shared/middle.yaml", "rules/extending.yaml"
-	write(top, "lookups:\n  clinic: {in: organisationUnits, code: trigger.form.facility_code}\nmaps:\n  gender: {f: Female}\n"+
-		"defaults:\n  dhis2.event: {program: Malaria case notification, org_unit: clinic}\n")
+	write(
+		top,
+		"lookups:\n  clinic: {in: organisationUnits, code: trigger.form.facility_code}\nmaps:\n  gender: {f: Female}\n"+
+			"defaults:\n  dhis2.event: {program: Malaria case notification, org_unit: clinic}\n",
+	)
 	write(middle, "extends: shared/top.yaml\nmaps:\n  gender: {m: Male}\nid: trigger.form.meta.instanceID\n")
-	write(rule, "extends: shared/middle.yaml\ntrigger:\n  webhook: {path: /extending}\n  sample: samples/anc-registration.json\n"+
-		"actions:\n  - dhis2.event:\n      stage: Malaria case\n      occurred_at: trigger.form.visit_date\n"+
-		"      data_values:\n        Case age (years): {value: 4}\n"+
-		"        Case sex: {from: trigger.form.gender, map: gender}\n")
+	write(
+		rule,
+		"extends: shared/middle.yaml\ntrigger:\n  webhook: {path: /extending}\n  sample: samples/anc-registration.json\n"+
+			"actions:\n  - dhis2.event:\n      stage: Malaria case\n      occurred_at: trigger.form.visit_date\n"+
+			"      data_values:\n        Case age (years): {value: 4}\n"+
+			"        Case sex: {from: trigger.form.gender, map: gender}\n",
+	)
 	write("rules/second.yaml", strings.NewReplacer("/extending", "/second").Replace(readFile(t, dir, rule)))
 	e := newEditor(t, dir)
 	for _, file := range []string{top, middle, rule} {

@@ -150,7 +150,9 @@ func (s *server) answer(req *jsonrpc2.Request) (result any, err error) {
 
 // requests are the requests about one file.
 var requests = map[string]func(*server, *json.RawMessage) (any, error){
-	"textDocument/completion":     about(func(v *view, at spot, _ At) any { return v.completion(at).In(v.server.language) }),
+	"textDocument/completion": about(
+		func(v *view, at spot, _ At) any { return v.completion(at).In(v.server.language) },
+	),
 	"textDocument/hover":          about(func(v *view, at spot, _ At) any { return v.hover(at).in(v.server.language) }),
 	"textDocument/signatureHelp":  about(func(v *view, at spot, _ At) any { return v.signature(at) }),
 	"textDocument/definition":     about(func(v *view, at spot, _ At) any { return v.definition(at) }),

@@ -111,7 +111,12 @@ func (f *Flow) Wants(state journal.State) bool {
 
 // Record makes the record of a part of that of the one before, whose body it must hold. delivery is
 // nil for a part that waits for nothing.
-func (f *Flow) Record(from *journal.Record, before *Flow, results Results, delivery *Delivery) (*journal.Record, error) {
+func (f *Flow) Record(
+	from *journal.Record,
+	before *Flow,
+	results Results,
+	delivery *Delivery,
+) (*journal.Record, error) {
 	c := carried{Record: from.Body, Delivery: delivery}
 	if before.Part != "" {
 		if err := json.Unmarshal(from.Body, &c); err != nil {

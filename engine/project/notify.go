@@ -44,8 +44,16 @@ type NotifyChannel struct {
 }
 
 func (p *parser) notify(c *Config, r settings.Reader) *Notify {
-	out := &Notify{Failed: r.Whole("failed"), Share: r.Whole("failed_percent"), Away: r.Duration("away"), Waiting: r.Duration("waiting"),
-		Silent: map[string]time.Duration{}, Quiet: r.Text("quiet"), Digest: -1, Console: r.Text("console")}
+	out := &Notify{
+		Failed:  r.Whole("failed"),
+		Share:   r.Whole("failed_percent"),
+		Away:    r.Duration("away"),
+		Waiting: r.Duration("waiting"),
+		Silent:  map[string]time.Duration{},
+		Quiet:   r.Text("quiet"),
+		Digest:  -1,
+		Console: r.Text("console"),
+	}
 	if silent, ok := r.Sub("silent"); ok {
 		for _, rule := range silent.Config.Pairs() {
 			out.Silent[rule.Key.Value] = silent.Duration(rule.Key.Value)

@@ -15,7 +15,8 @@ func TestOnce(t *testing.T) {
 	list := diag.List{missing("1", server), missing("1", lookup), other, missing("2", server), missing("3", server),
 		missing("3", lookup), other}
 	got := Once(list)
-	if len(got) != 3 || got[0].Message != server+", nor 2 other rules" || got[1].Code != "bad-value" || got[2].Code != "bad-value" {
+	if len(got) != 3 || got[0].Message != server+", nor 2 other rules" || got[1].Code != "bad-value" ||
+		got[2].Code != "bad-value" {
 		t.Errorf("%+v", got)
 	}
 	if list[0].Message != server {

@@ -10,8 +10,11 @@ import (
 
 // TestParts says which part of a rule comes after which.
 func TestParts(t *testing.T) {
-	c := &Config{Servers: []Server{{Name: "national"}, {Name: "other"}}, Connections: []Connection{{Name: "emr", Kind: "http"},
-		{Name: "sms", Kind: "http"}, {Name: "hq", Kind: "commcare"}}}
+	c := &Config{
+		Servers: []Server{{Name: "national"}, {Name: "other"}},
+		Connections: []Connection{{Name: "emr", Kind: "http"},
+			{Name: "sms", Kind: "http"}, {Name: "hq", Kind: "commcare"}},
+	}
 	for _, test := range []struct {
 		name, actions string
 		places        []string
@@ -31,9 +34,13 @@ func TestParts(t *testing.T) {
 		{"after nothing", "  - dhis2.event: {after: failed}\n", []string{"national"}, "national[0]-1", "after-nothing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r, findings := rules.Load("rules/r.yaml", []byte("rule: r\ntrigger: {webhook: {path: /x}}\nid: trigger.id\nactions:\n"+
-				test.actions), rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "webhook"}},
-				Samples: func(*rules.Trigger) ([]any, error) { return nil, nil }})
+			r, findings := rules.Load(
+				"rules/r.yaml",
+				[]byte("rule: r\ntrigger: {webhook: {path: /x}}\nid: trigger.id\nactions:\n"+
+					test.actions),
+				rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "webhook"}},
+					Samples: func(*rules.Trigger) ([]any, error) { return nil, nil }},
+			)
 			if r == nil || len(r.Actions) != len(test.places) {
 				t.Fatal(findings.List)
 			}

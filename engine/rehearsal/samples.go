@@ -24,8 +24,13 @@ func TrySample(flow *program.Flow, bodies []any) *diag.Diagnostic {
 		}
 		d := &diag.Diagnostic{Severity: diag.Warning, Problem: f.Problem}
 		d.Problem.Code = "sample-fails"
-		d.Problem.Message = fmt.Sprintf("record %d of the sample %s fails here: %s [%s]", i+1, flow.Rule.Trigger.Sample, f.Message,
-			f.Code)
+		d.Problem.Message = fmt.Sprintf(
+			"record %d of the sample %s fails here: %s [%s]",
+			i+1,
+			flow.Rule.Trigger.Sample,
+			f.Message,
+			f.Code,
+		)
 		d.Problem.Value = ""
 		return d
 	}

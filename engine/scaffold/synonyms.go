@@ -25,7 +25,10 @@ var concepts = []concept{
 	{"phone", []string{"phone", "phone number", "phone no", "telephone", "telephone number", "mobile", "mobile number",
 		"mobile phone", "tel", "telefone", "telefono", "celular", "numero de telephone", "numero de telefone",
 		"numero de telefono", "msisdn"}},
-	{"first name", []string{"first name", "given name", "forename", "prenom", "prenoms", "primeiro nome", "primer nombre"}},
+	{
+		"first name",
+		[]string{"first name", "given name", "forename", "prenom", "prenoms", "primeiro nome", "primer nombre"},
+	},
 	{"last name", []string{"last name", "surname", "family name", "nom de famille", "apelido", "sobrenome", "apellido",
 		"apellidos"}},
 	{"age", []string{"age", "idade", "edad"}},

@@ -89,9 +89,17 @@ func (r *rehearsal) outage(ctx context.Context, result *Result) (err error) {
 	result.Outage.State = folderSize(filepath.Join(r.dir, "state"))
 	result.Outage.Memory, result.Outage.Backlog = r.taken(ctx)
 	result.Memory = max(result.Memory, result.Outage.Memory)
-	r.say("DHIS2 away for %d days: %d forms kept in %s (99 of 100 within %s), %d wait, and %d exports; memory %s, journal and inbox %s",
-		r.Outage, result.Outage.Forms.N, short(result.Outage.Forms.Took), short(result.Outage.Forms.P99),
-		result.Outage.Backlog, r.Outage, size(result.Outage.Memory), size(result.Outage.State))
+	r.say(
+		"DHIS2 away for %d days: %d forms kept in %s (99 of 100 within %s), %d wait, and %d exports; memory %s, journal and inbox %s",
+		r.Outage,
+		result.Outage.Forms.N,
+		short(result.Outage.Forms.Took),
+		short(result.Outage.Forms.P99),
+		result.Outage.Backlog,
+		r.Outage,
+		size(result.Outage.Memory),
+		size(result.Outage.State),
+	)
 	return nil
 }
 

@@ -20,20 +20,35 @@ type row struct {
 
 var rows = []row{
 	{"facilities", func(r Result) (string, float64) { return count(r.Country.Facilities), float64(r.Country.Facilities) }},
-	{"forms in the peak minute", func(r Result) (string, float64) { return count(r.Country.PeakMinute), float64(r.Country.PeakMinute) }},
+	{
+		"forms in the peak minute",
+		func(r Result) (string, float64) { return count(r.Country.PeakMinute), float64(r.Country.PeakMinute) },
+	},
 	{"  kept within, half of them", func(r Result) (string, float64) { return short(r.Peak.P50), float64(r.Peak.P50) }},
 	{"  kept within, 99 of 100", func(r Result) (string, float64) { return short(r.Peak.P99), float64(r.Peak.P99) }},
 	{"  delivered within, 99 of 100", func(r Result) (string, float64) { return short(r.PeakLag.P99), 0 }},
 	{"forms a day", func(r Result) (string, float64) { return count(r.Country.DayForms), float64(r.Country.DayForms) }},
 	{"  kept, a second", func(r Result) (string, float64) { return rate(r.formsKept()) }},
 	{"  delivered, a second", func(r Result) (string, float64) { return rate(r.formsDelivered()) }},
-	{"rows of an export", func(r Result) (string, float64) { return count(r.Country.ExportRows), float64(r.Country.ExportRows) }},
+	{
+		"rows of an export",
+		func(r Result) (string, float64) { return count(r.Country.ExportRows), float64(r.Country.ExportRows) },
+	},
 	{"  first night, rows a second", func(r Result) (string, float64) { return rate(r.rows(0)) }},
 	{"  last night, rows a second", func(r Result) (string, float64) { return rate(r.rows(len(r.Days) - 1)) }},
-	{"outage: forms that waited", func(r Result) (string, float64) { return count(int(r.Outage.Backlog)), float64(r.Outage.Backlog) }},
-	{"  kept within, 99 of 100", func(r Result) (string, float64) { return short(r.Outage.Forms.P99), float64(r.Outage.Forms.P99) }},
+	{
+		"outage: forms that waited",
+		func(r Result) (string, float64) { return count(int(r.Outage.Backlog)), float64(r.Outage.Backlog) },
+	},
+	{
+		"  kept within, 99 of 100",
+		func(r Result) (string, float64) { return short(r.Outage.Forms.P99), float64(r.Outage.Forms.P99) },
+	},
 	{"  journal and inbox", func(r Result) (string, float64) { return size(r.Outage.State), float64(r.Outage.State) }},
-	{"after it: until nothing waits", func(r Result) (string, float64) { return short(r.Drain.Took), float64(r.Drain.Took) }},
+	{
+		"after it: until nothing waits",
+		func(r Result) (string, float64) { return short(r.Drain.Took), float64(r.Drain.Took) },
+	},
 	{"memory, at most", func(r Result) (string, float64) { return size(r.Memory), float64(r.Memory) }},
 	{"journal at the end", func(r Result) (string, float64) { return size(r.Journal), float64(r.Journal) }},
 	{"  bytes a form", func(r Result) (string, float64) { return count(int(perForm(r))), 0 }},
@@ -109,9 +124,17 @@ func Report(w io.Writer, results []Result) error {
 		return nil
 	}
 	last := results[len(results)-1]
-	_, err := fmt.Fprintf(w, "\nA day of this machine (%s/%s, %d processors, the DHIS2 look-alike and the senders among them):\n"+
-		"  forms kept %s, forms delivered %s, rows of an export compared %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
-		million(last.formsKept()), million(last.formsDelivered()), million(last.rows(len(last.Days)-1)))
+	_, err := fmt.Fprintf(
+		w,
+		"\nA day of this machine (%s/%s, %d processors, the DHIS2 look-alike and the senders among them):\n"+
+			"  forms kept %s, forms delivered %s, rows of an export compared %s\n",
+		runtime.GOOS,
+		runtime.GOARCH,
+		runtime.NumCPU(),
+		million(last.formsKept()),
+		million(last.formsDelivered()),
+		million(last.rows(len(last.Days)-1)),
+	)
 	return err
 }
 

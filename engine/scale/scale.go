@@ -132,8 +132,13 @@ func (r *rehearsal) run(ctx context.Context) (result *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.server.close()) }()
-	r.say("a country of %d facilities, %d forms in a peak minute, %d a day, exports of %d rows", r.Facilities, r.PeakMinute,
-		r.DayForms, r.ExportRows)
+	r.say(
+		"a country of %d facilities, %d forms in a peak minute, %d a day, exports of %d rows",
+		r.Facilities,
+		r.PeakMinute,
+		r.DayForms,
+		r.ExportRows,
+	)
 	if err := r.sync(ctx); err != nil {
 		return nil, err
 	}

@@ -138,7 +138,10 @@ func (s *inspection) Search(server, text string) []console.Object {
 	hits := t.index.Search(text)
 	var out []console.Object
 	for _, h := range hits[:min(len(hits), mostHits)] {
-		x := t.object(metadata.Named{ID: h.ID, Code: h.Code, Name: h.Name, Translations: h.Translations}, cmp.Or(kinds[h.Collection], h.Collection))
+		x := t.object(
+			metadata.Named{ID: h.ID, Code: h.Code, Name: h.Name, Translations: h.Translations},
+			cmp.Or(kinds[h.Collection], h.Collection),
+		)
 		x.In = h.Path
 		out = append(out, x)
 	}

@@ -123,7 +123,11 @@ func lookupProject(b *testing.B, rule, sample string) (dir string, asked *atomic
 			h.ServeHTTP(w, r)
 		})
 	}
-	srv, api := httptest.NewServer(counted(confirming(box))), httptest.NewServer(counted(http.HandlerFunc(registeredPeople)))
+	srv, api := httptest.NewServer(
+		counted(confirming(box)),
+	), httptest.NewServer(
+		counted(http.HandlerFunc(registeredPeople)),
+	)
 	b.Cleanup(func() {
 		srv.Close()
 		api.Close()
@@ -163,11 +167,18 @@ func fill(b *testing.B, dir string, box http.Handler) {
 	for from := 0; from < lookedUp; from += part {
 		var list []any
 		for n := from; n < from+part; n++ {
-			list = append(list, map[string]any{"trackedEntityType": "DEEHBfgFvHr", "orgUnit": "ygq0iefHYLW", "trackedEntity": fmt.Sprintf("Person%05d", n),
-				"attributes": []any{map[string]any{"attribute": "IcYmkidyP9K", "value": fmt.Sprint("NID-", n)},
-					map[string]any{"attribute": "JMYmVp2S0Xl", "value": "Awa"}},
-				"enrollments": []any{map[string]any{"program": "HKEoH96oH4U", "orgUnit": "ygq0iefHYLW", "enrolledAt": "2026-01-01",
-					"occurredAt": "2026-01-01", "attributes": []any{map[string]any{"attribute": "FaVymXsLADq", "value": "1990-05-01"}}}}})
+			list = append(
+				list,
+				map[string]any{
+					"trackedEntityType": "DEEHBfgFvHr",
+					"orgUnit":           "ygq0iefHYLW",
+					"trackedEntity":     fmt.Sprintf("Person%05d", n),
+					"attributes": []any{map[string]any{"attribute": "IcYmkidyP9K", "value": fmt.Sprint("NID-", n)},
+						map[string]any{"attribute": "JMYmVp2S0Xl", "value": "Awa"}},
+					"enrollments": []any{map[string]any{"program": "HKEoH96oH4U", "orgUnit": "ygq0iefHYLW", "enrolledAt": "2026-01-01",
+						"occurredAt": "2026-01-01", "attributes": []any{map[string]any{"attribute": "FaVymXsLADq", "value": "1990-05-01"}}}},
+				},
+			)
 		}
 		body, err := json.Marshal(map[string]any{"trackedEntities": list})
 		if err != nil {

@@ -70,7 +70,11 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 }
 
 // figures sums up what became of each rule's records since a time.
-func (s *Service) figures(ctx context.Context, width time.Duration, since time.Time) (map[string]journal.Figures, error) {
+func (s *Service) figures(
+	ctx context.Context,
+	width time.Duration,
+	since time.Time,
+) (map[string]journal.Figures, error) {
 	list, err := s.journal.Figures(ctx, journal.FigureQuery{Width: width, Since: since})
 	if err != nil {
 		return nil, err

@@ -50,13 +50,20 @@ func TestPostsOfAPull(t *testing.T) {
 // TestTextOfARule has what a trigger was made of change with every file that its rule takes keys
 // from, and stay a rule's own file where there is none: what was read by that text is not read again.
 func TestTextOfARule(t *testing.T) {
-	files := map[string]string{"shared/visits.yaml": "extends: shared/all.yaml\nlookups: {}\n", "shared/all.yaml": "id: trigger.a\n"}
+	files := map[string]string{
+		"shared/visits.yaml": "extends: shared/all.yaml\nlookups: {}\n",
+		"shared/all.yaml":    "id: trigger.a\n",
+	}
 	env := rules.Environment{ReadFile: func(name string) ([]byte, error) { return []byte(files[name]), nil }}
 	for _, k := range project.SourceKinds() {
 		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))
 	}
 	text := func(extends string) []byte {
-		r, _ := rules.Load("rules/a.yaml", []byte(extends+"trigger:\n  webhook: {path: /forms}\nactions:\n  - dhis2.event: {program: X}\n"), env)
+		r, _ := rules.Load(
+			"rules/a.yaml",
+			[]byte(extends+"trigger:\n  webhook: {path: /forms}\nactions:\n  - dhis2.event: {program: X}\n"),
+			env,
+		)
 		list := bound(&program.Program{Rules: map[string]*program.Flow{"a": {Rule: r}}}, project.SourceKinds(), "webhook")
 		if len(list) != 1 {
 			t.Fatal(list)

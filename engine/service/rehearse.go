@@ -151,7 +151,10 @@ func previewPlace(out *dhis2.Preview, connection string, writes []actions.Write)
 			Effect: "sent to the connection " + connection})
 		if r, ok := w.Object.(actions.Requesting); ok {
 			x := r.Request()
-			out.Requests = append(out.Requests, dhis2.PreviewedRequest{Method: x.Method, Path: x.Path, Query: x.Query, Body: x.Body})
+			out.Requests = append(
+				out.Requests,
+				dhis2.PreviewedRequest{Method: x.Method, Path: x.Path, Query: x.Query, Body: x.Body},
+			)
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 // TestShares tells of rules of which too many in a hundred failed, when there are enough to say so.
 func TestShares(t *testing.T) {
 	lately := map[string]journal.Figures{
-		"few": {Delivered: 1, Failed: 8}, "fine": {Delivered: 96, Failed: 4}, "bad": {Received: 500, Delivered: 90, Failed: 10},
+		"few": {
+			Delivered: 1,
+			Failed:    8,
+		}, "fine": {Delivered: 96, Failed: 4}, "bad": {Received: 500, Delivered: 90, Failed: 10},
 		"all": {Failed: 10}, "idle": {Received: 100},
 	}
 	for most, want := range map[int]string{0: "", 10: "all bad", 5: "all bad", 4: "all bad fine", 100: "all"} {

@@ -32,7 +32,9 @@ func TestConcerns(t *testing.T) {
 		"refused credentials": {Overview{Runners: server(ServerCredentials)}, journal.Summary{},
 			[]string{"server national refuses our credentials"}},
 		"failed records": {
-			Overview{Runners: server(ServerReachable)}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
+			Overview{
+				Runners: server(ServerReachable),
+			}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
 			[]string{"3 records of rule visits have failed"},
 		},
 		"late": {

@@ -73,7 +73,8 @@ func (s *Studio) beginning(r *http.Request) (beginData, error) {
 		return d, fmt.Errorf("list the samples: %w", err)
 	}
 	for _, e := range entries {
-		if name := path.Join(samplesDir, e.Name()); e.Type().IsRegular() && sampleName(name) == nil && len(d.Samples) < maxSamples {
+		if name := path.Join(samplesDir, e.Name()); e.Type().IsRegular() && sampleName(name) == nil &&
+			len(d.Samples) < maxSamples {
 			d.Samples = append(d.Samples, name)
 		}
 	}
@@ -250,7 +251,10 @@ func (s *Studio) chosen(r *http.Request, what, folder string, types []string) (n
 	}
 	if old, err := fs.ReadFile(s.root.FS(), name); err == nil {
 		if string(old) != string(text) {
-			return "", false, fmt.Errorf("%s is there already and says something else: rename your file, or choose that one", name)
+			return "", false, fmt.Errorf(
+				"%s is there already and says something else: rename your file, or choose that one",
+				name,
+			)
 		}
 		return name, false, nil
 	}

@@ -341,7 +341,8 @@ func TestInFrench(t *testing.T) {
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if err != nil || !strings.Contains(string(text), "Tables de valeurs") || !strings.Contains(string(text), "obligatoire") {
+	if err != nil || !strings.Contains(string(text), "Tables de valeurs") ||
+		!strings.Contains(string(text), "obligatoire") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
@@ -365,20 +366,27 @@ func TestATestIsRecorded(t *testing.T) {
 	q := question{File: registration, Drafts: map[string]string{registration: before}, Typed: "as it came",
 		Sample: "samples/anc-registration.json"}
 	var out checked
-	if status := f.ask("/record", q, &out); status != http.StatusOK || !strings.Contains(out.Sheet, "expects what it gets now") {
+	if status := f.ask("/record", q, &out); status != http.StatusOK ||
+		!strings.Contains(out.Sheet, "expects what it gets now") {
 		t.Fatalf("%d %s", status, out.Sheet)
 	}
 	after := out.Drafts[registration]
 	gone, come := difference(before, after)
-	if strings.Join(gone, "") != "" || !strings.Contains(strings.Join(come, "\n"), "  - name: as it came\n    given: samples/"+
-		"anc-registration.json\n    expect:\n      - tracked_entity: Person") {
+	if strings.Join(gone, "") != "" ||
+		!strings.Contains(strings.Join(come, "\n"), "  - name: as it came\n    given: samples/"+
+			"anc-registration.json\n    expect:\n      - tracked_entity: Person") {
 		t.Errorf("went %q, came\n%s", gone, strings.Join(come, "\n"))
 	}
 	q.Drafts[registration] = after
 	if status := f.ask("/tests", q, &out); status != http.StatusOK || strings.Count(out.Sheet, "passed") != 2 {
 		t.Errorf("%d %s", status, out.Sheet)
 	}
-	q.Drafts[registration] = strings.Replace(after, "Last name: trigger.form.last_name", "Last name: trigger.form.village", 1)
+	q.Drafts[registration] = strings.Replace(
+		after,
+		"Last name: trigger.form.last_name",
+		"Last name: trigger.form.village",
+		1,
+	)
 	if status := f.ask("/tests", q, &out); status != http.StatusOK || !strings.Contains(out.Sheet, "Sarr") {
 		t.Errorf("a test that fails: %d %s", status, out.Sheet)
 	}

@@ -115,7 +115,11 @@ func TestNames(t *testing.T) {
 // which there is one.
 func TestParts(t *testing.T) {
 	kept := tracetest.NewInMemoryExporter()
-	provider := sdk.NewTracerProvider(sdk.WithSyncer(kept), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()))
+	provider := sdk.NewTracerProvider(
+		sdk.WithSyncer(kept),
+		sdk.WithIDGenerator(ids{}),
+		sdk.WithSampler(sdk.AlwaysSample()),
+	)
 	tr := &Tracer{project: "p", provider: provider, tracer: provider.Tracer("culvert")}
 	now := time.Now()
 	for _, part := range []string{"", "hq"} {

@@ -167,8 +167,22 @@ func TestOneByOne(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
 	asked := compile(t, "path: '/facilities/{code}', where: {code: trigger.c}, value: properties.dhis2")
-	got := lookupstest.Ask(t, r.desk(t), asked, []string{"code"}, []string{"A"}, []string{"none"}, []string{"A"}, []string{"x/y z"},
-		[]string{".."}, []string{"bad"}, []string{"stumbles"}, []string{"page"}, []string{"deep"}, []string{"elsewhere"})
+	got := lookupstest.Ask(
+		t,
+		r.desk(t),
+		asked,
+		[]string{"code"},
+		[]string{"A"},
+		[]string{"none"},
+		[]string{"A"},
+		[]string{"x/y z"},
+		[]string{".."},
+		[]string{"bad"},
+		[]string{"stumbles"},
+		[]string{"page"},
+		[]string{"deep"},
+		[]string{"elsewhere"},
+	)
 	want := `["uidA"] | null | ["uidA"] | ["uidx%2Fy%20z"] | lookup-value 2 0s | lookup-refused 3 0s | lookup-away 3 0s` +
 		" | lookup-refused 3 0s | lookup-refused 3 0s | lookup-refused 3 0s"
 	if short(got) != want {
@@ -195,7 +209,9 @@ func TestSeveralInOneRequest(t *testing.T) {
 		"path: /bulk, body: {codes: '{code}'}, items: data, batch: 3, where: {code: trigger.c}",
 	} {
 		asked := compile(t, lookup+", value: properties.dhis2, take: all")
-		got := short(lookupstest.Ask(t, d, asked, []string{"code"}, []string{"A"}, []string{"B"}, []string{"none"}, []string{"D"}))
+		got := short(
+			lookupstest.Ask(t, d, asked, []string{"code"}, []string{"A"}, []string{"B"}, []string{"none"}, []string{"D"}),
+		)
 		if got != `["uidA"] | ["uidB"] | null | ["uidD"]` || len(r.requests()) != 2 {
 			t.Errorf("%s: %s", lookup, got)
 		}
@@ -237,7 +253,10 @@ func TestWholeList(t *testing.T) {
 		t.Errorf("another rule with the same lookup asks again: %q", asked)
 	}
 	by := compile(t, "path: /facilities.json, items: data, where: {properties.dhis2: trigger.c}")
-	if got := short(lookupstest.Ask(t, d, by, []string{"properties.dhis2"}, []string{"uidB"})); !strings.Contains(got, `"B"`) {
+	if got := short(lookupstest.Ask(t, d, by, []string{"properties.dhis2"}, []string{"uidB"})); !strings.Contains(
+		got,
+		`"B"`,
+	) {
 		t.Errorf("by a field within: %s", got)
 	}
 	rates := compile(t, "path: /rates, value: usd")
@@ -294,7 +313,8 @@ func TestAway(t *testing.T) {
 		for range 2 {
 			for _, o := range lookupstest.Ask(t, d, asked, []string{"code"}, values...) {
 				o, ok := o.(actions.Outcome)
-				if !ok || o.Status != actions.Retry || o.Class != actions.ClassTransient || o.RetryAfter <= 0 || o.RetryAfter > 7*time.Second {
+				if !ok || o.Status != actions.Retry || o.Class != actions.ClassTransient || o.RetryAfter <= 0 ||
+					o.RetryAfter > 7*time.Second {
 					t.Fatalf("%d: %+v", status, o)
 				}
 			}

@@ -145,8 +145,15 @@ func WriteSummary(w io.Writer, r Report) error {
 			fmt.Fprintf(&b, "\n%s.\n", r.say(fmt.Sprintf("%d more findings are not shown", len(r.Findings)-i)))
 			break
 		}
-		fmt.Fprintf(&b, "| `%s` | %s: %s | %s | `%s` |\n", cell(d.Place.String()), r.say(d.Severity.String()), cell(d.Message), cell(d.Hint),
-			d.Code)
+		fmt.Fprintf(
+			&b,
+			"| `%s` | %s: %s | %s | `%s` |\n",
+			cell(d.Place.String()),
+			r.say(d.Severity.String()),
+			cell(d.Message),
+			cell(d.Hint),
+			d.Code,
+		)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -31,8 +31,11 @@ func errPhone(country string) error {
 func errPhones(s, country string) error {
 	hint := "give each a column of its own in the source"
 	if separator := separatorOf(s); separator != "" {
-		hint = fmt.Sprintf(`take one of them in the rule, such as phone(split(text, %q)[0], %q), or give each a column of its own`,
-			separator, cmp.Or(strings.ToUpper(country), "KE"))
+		hint = fmt.Sprintf(
+			`take one of them in the rule, such as phone(split(text, %q)[0], %q), or give each a column of its own`,
+			separator,
+			cmp.Or(strings.ToUpper(country), "KE"),
+		)
 	}
 	return fail(CodeWrongValue, "the text holds several phone numbers", hint)
 }

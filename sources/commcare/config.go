@@ -58,7 +58,11 @@ func (Kind) Settings() settings.Spec {
 				Doc: "forms are pulled; `{}` for all of them", Fields: []settings.Field{
 					{Name: "xmlns", Type: settings.Texts, LeftOut: "all forms", Doc: "forms of these namespaces, one or several"},
 					{Name: "app_id", LeftOut: "all applications", Doc: "forms of one application"},
-					{Name: "archived", Type: settings.Switch, Doc: "archived forms, too, as records with `source.deleted`, for `dhis2.delete`"},
+					{
+						Name: "archived",
+						Type: settings.Switch,
+						Doc:  "archived forms, too, as records with `source.deleted`, for `dhis2.delete`",
+					},
 				}},
 			{Name: "cases", Type: settings.Mapping, LeftOut: "forms or cases is needed",
 				Doc: "cases are pulled; `{}` for all of them", Fields: []settings.Field{

@@ -318,7 +318,13 @@ func (l *Lookup) bound(d *dialect) string {
 	return s.bind(d)
 }
 
-func (d *Database) one(ctx context.Context, s *sql.Stmt, l *Lookup, fields []string, want Wanted) (found []any, err error) {
+func (d *Database) one(
+	ctx context.Context,
+	s *sql.Stmt,
+	l *Lookup,
+	fields []string,
+	want Wanted,
+) (found []any, err error) {
 	args := make([]any, len(l.places))
 	for i, p := range l.places {
 		args[i] = want[slices.Index(fields, p.name)]

@@ -33,7 +33,8 @@ func TestLost(t *testing.T) {
 		q, _ := ParseLookup("SELECT 1")
 		q.Timeout = time.Minute
 		_, err = d.Ask(t.Context(), &q, nil, []Wanted{{}})
-		if err == nil || strings.Contains(err.Error(), "*") || !strings.Contains(err.Error(), "lost") && !strings.Contains(err.Error(), "reached") {
+		if err == nil || strings.Contains(err.Error(), "*") ||
+			!strings.Contains(err.Error(), "lost") && !strings.Contains(err.Error(), "reached") {
 			t.Errorf("%s: %v", address, err)
 		}
 		_ = d.Close()

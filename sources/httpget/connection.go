@@ -66,7 +66,8 @@ func (System) Ping(ctx context.Context, c sources.Connection, log *slog.Logger) 
 	}
 	client.Tries, client.Timeout = 1, pingTimeout
 	_, err = client.Get(ctx, base)
-	if e, ok := err.(*Error); ok && e.Status != 0 && e.Status < 500 && e.Status != http.StatusUnauthorized { //nolint:errorlint // Get's own
+	if e, ok := err.(*Error); ok && e.Status != 0 && e.Status < 500 &&
+		e.Status != http.StatusUnauthorized { //nolint:errorlint // Get's own
 		return nil
 	}
 	return err
@@ -80,8 +81,10 @@ func Connect(c sources.Connection, log *slog.Logger) (*Client, *url.URL, error) 
 	u, err := url.Parse(strings.TrimRight(c.URL, "/"))
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" ||
 		u.Fragment != "" {
-		return nil, nil, &Error{Problem: diag.Problem{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
-			Hint: "write http: https://host/path, without user, password and question mark"}}
+		return nil, nil, &Error{
+			Problem: diag.Problem{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+				Hint: "write http: https://host/path, without user, password and question mark"},
+		}
 	}
 	out := &Client{Username: c.Username, Password: c.Password, Header: http.Header{}, Log: log}
 	switch {

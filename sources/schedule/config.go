@@ -274,7 +274,10 @@ func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) R
 // stray tells whether keys stand there that a schedule does not have.
 func stray(c settings.Reader) bool {
 	known := settings.Keys(Kind{}.Settings().Fields)
-	return slices.ContainsFunc(c.Config.Pairs(), func(p yamlnode.Pair) bool { return !slices.Contains(known, p.Key.Value) })
+	return slices.ContainsFunc(
+		c.Config.Pairs(),
+		func(p yamlnode.Pair) bool { return !slices.Contains(known, p.Key.Value) },
+	)
 }
 
 // feedOf gives the one thing that is read.

@@ -109,8 +109,12 @@ func nameHeaderRow(ctx context.Context, b blob, f Format, refused error) error {
 			continue
 		}
 		own := *e
-		own.Hint = fmt.Sprintf("the names of the columns stand in row %d: write header: %d in the trigger, or remove the rows "+
-			"above", f.Header, f.Header)
+		own.Hint = fmt.Sprintf(
+			"the names of the columns stand in row %d: write header: %d in the trigger, or remove the rows "+
+				"above",
+			f.Header,
+			f.Header,
+		)
 		return errors.Join(&own, r.Close())
 	}
 	return refused

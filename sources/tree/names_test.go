@@ -60,7 +60,9 @@ func FuzzNames(f *testing.F) {
 }
 
 func BenchmarkNames(b *testing.B) {
-	text := []byte("[" + strings.Repeat(`{"name": "Amina", "visits": [{"date": "2026-01-01", "weight": 54.5}]},`, 2000) + "{}]")
+	text := []byte(
+		"[" + strings.Repeat(`{"name": "Amina", "visits": [{"date": "2026-01-01", "weight": 54.5}]},`, 2000) + "{}]",
+	)
 	for name, once := range map[string]bool{"any": false, "once": true} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))

@@ -62,8 +62,12 @@ func (d *orgUnitDiff) compare() (*OrgUnitPlan, error) {
 
 func (d *orgUnitDiff) create() error {
 	if d.parent == nil {
-		return &OrgUnitProblem{Code: "org-unit-without-parent", Message: "a new org unit needs a parent: Culvert never makes " +
-			"one at the top of the hierarchy", Hint: "say parent in the rule, or make the org unit in DHIS2"}
+		return &OrgUnitProblem{
+			Code: "org-unit-without-parent",
+			Message: "a new org unit needs a parent: Culvert never makes " +
+				"one at the top of the hierarchy",
+			Hint: "say parent in the rule, or make the org unit in DHIS2",
+		}
 	}
 	o := map[string]any{"id": d.wanted.New, "code": d.wanted.Code, "parent": map[string]any{"id": d.parent.id}}
 	for name, v := range d.wanted.Set {
@@ -253,5 +257,9 @@ func noGroup(ref, where string, among []named) error {
 	if len(names) > 0 {
 		hint += "; there are " + strings.Join(names[:min(len(names), 10)], ", ")
 	}
-	return &OrgUnitProblem{Code: "unknown-group", Message: fmt.Sprintf("%s has no org unit group %q", where, ref), Hint: hint}
+	return &OrgUnitProblem{
+		Code:    "unknown-group",
+		Message: fmt.Sprintf("%s has no org unit group %q", where, ref),
+		Hint:    hint,
+	}
 }

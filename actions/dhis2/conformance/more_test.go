@@ -146,7 +146,8 @@ func (s *suite) shapes(t *testing.T) {
 	)
 	f.twice(t, 0, sent{"ok", sample.with("id", id, "area", multi)})
 	e := s.readEvent(t, spraying, identity.EventUID(sprayStage, s.project, id, 0))
-	if g := string(e.Geometry); !strings.Contains(g, `"Polygon"`) || !strings.Contains(g, "31.3") || len(e.DataValues) != 1 {
+	if g := string(e.Geometry); !strings.Contains(g, `"Polygon"`) || !strings.Contains(g, "31.3") ||
+		len(e.DataValues) != 1 {
 		t.Errorf("the event is %+v", e)
 	}
 }
@@ -260,9 +261,12 @@ func (s *suite) valueFlags(t *testing.T) {
 			t.Errorf("%v: %+v, marked %v", step.record, values, s.marked(t))
 		}
 	}
-	gone := s.compile(t, "  - dhis2.delete:\n      confirm: true\n      what: data_value\n      data_element: Malaria deaths\n"+
-		"      data_set: Malaria monthly report\n      org_unit: {value: Coral Health Centre}\n      period: trigger.month\n",
-		sample)
+	gone := s.compile(
+		t,
+		"  - dhis2.delete:\n      confirm: true\n      what: data_value\n      data_element: Malaria deaths\n"+
+			"      data_set: Malaria monthly report\n      org_unit: {value: Coral Health Centre}\n      period: trigger.month\n",
+		sample,
+	)
 	gone.send(t, sent{"ok", sample})
 }
 
@@ -315,8 +319,10 @@ func (s *suite) orgUnits(t *testing.T) {
 	f.twice(t, 0, sent{"ok", with(two, "parent", "TM-0201", "name", "Moved "+code("2"), "shut", "2024-05-01")})
 	got := s.units(t)
 	u := got[code("2")]
-	if len(got) != 2 || u.Name != "Moved "+code("2") || u.Parent.Code != "TM-0201" || !strings.HasPrefix(u.ClosedDate, "2024-05-01") ||
-		len(u.DataSets) != 1 || !strings.Contains(string(u.Geometry), "31.2") {
+	if len(got) != 2 || u.Name != "Moved "+code("2") || u.Parent.Code != "TM-0201" ||
+		!strings.HasPrefix(u.ClosedDate, "2024-05-01") ||
+		len(u.DataSets) != 1 ||
+		!strings.Contains(string(u.Geometry), "31.2") {
 		t.Errorf("the org units are %+v", got)
 	}
 	f.twice(t, 0, sent{"ok", with(two, "parent", "TM-0201", "name", "Moved "+code("2"))})

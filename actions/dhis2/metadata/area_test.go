@@ -21,7 +21,10 @@ func (f *fakeServer) locate(level int, geometry func(i int) any) {
 }
 
 func outline(west, south, east, north float64) any {
-	return thing{"type": "Polygon", "coordinates": [][][2]float64{{{west, south}, {east, south}, {east, north}, {west, south}}}}
+	return thing{
+		"type":        "Polygon",
+		"coordinates": [][][2]float64{{{west, south}, {east, south}, {east, north}, {west, south}}},
+	}
 }
 
 func point(i int) any {
@@ -97,7 +100,8 @@ func TestSyncArea(t *testing.T) {
 			}
 			f.asked = nil
 			again := sync1(t, c, read, Options{})
-			if fmt.Sprint(again.Server.Area) != fmt.Sprint(test.want) || strings.Contains(strings.Join(f.asked, ";"), "geometry") {
+			if fmt.Sprint(again.Server.Area) != fmt.Sprint(test.want) ||
+				strings.Contains(strings.Join(f.asked, ";"), "geometry") {
 				t.Errorf("the second sync found %v and asked %s", again.Server.Area, f.asked)
 			}
 		})

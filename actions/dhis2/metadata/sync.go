@@ -163,7 +163,8 @@ func (r *reading) decide(old *Snapshot) {
 	now.Full, now.Reads = now.Synced, reads
 	if old == nil || old.Server.Reads != reads || r.options.Full || old.Server.URL != now.URL || old.Server.Version != now.Version ||
 		old.Server.SystemID != now.SystemID ||
-		old.User.ID != r.fresh.User.ID || now.Synced.Sub(old.Server.Full) > fullEvery {
+		old.User.ID != r.fresh.User.ID ||
+		now.Synced.Sub(old.Server.Full) > fullEvery {
 		return
 	}
 	asOf, err := time.Parse(serverClock, old.Server.AsOf)

@@ -90,7 +90,11 @@ func (c *call) ambiguous(b *rest.Bound, field, column string) *rest.Problem {
 	if c.Version < 43 || !slices.ContainsFunc(b.Order, func(k rest.SortKey) bool { return k.Field == field }) {
 		return nil
 	}
-	return rest.Conflicting("E7145", "Query failed because of a syntax error: column reference \"%s\" is ambiguous", column)
+	return rest.Conflicting(
+		"E7145",
+		"Query failed because of a syntax error: column reference \"%s\" is ambiguous",
+		column,
+	)
 }
 
 // entityCombinations refuses parameters that do not go together.

@@ -43,7 +43,10 @@ func (c *call) listEntities(set *fields.Set) (any, *rest.Problem) {
 		v.entityText)
 	items := make([]any, len(found))
 	for i, r := range found {
-		items[i] = lazy{r.UID, func() any { return fields.Project(v.entity(r.TrackedEntity, set, program), set, fields.Plain{}) }}
+		items[i] = lazy{
+			r.UID,
+			func() any { return fields.Project(v.entity(r.TrackedEntity, set, program), set, fields.Plain{}) },
+		}
 	}
 	return c.page("trackedEntities", items, pages), nil
 }

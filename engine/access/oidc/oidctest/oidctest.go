@@ -203,8 +203,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	if p.Ask && r.Method == http.MethodGet {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, `<!doctype html><title>provider</title><form method="post" action="%s"><button id="in">Log in</button></form>`,
-			html.EscapeString(r.URL.RequestURI()))
+		_, _ = fmt.Fprintf(
+			w,
+			`<!doctype html><title>provider</title><form method="post" action="%s"><button id="in">Log in</button></form>`,
+			html.EscapeString(r.URL.RequestURI()),
+		)
 		return
 	}
 	sent := url.Values{"state": {q.Get("state")}, "iss": {p.URL}}
