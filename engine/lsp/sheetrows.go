@@ -202,3 +202,41 @@ func (m *sheetMaker) lookup(e *entry, take func(from, to spot) []Found) Group {
 	g.Found = take(e.keyFrom, after(e))
 	return g
 }
+
+func fieldNamed(fields []field, name string) *field {
+	for i := range fields {
+		if fields[i].is(name) {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// unambiguous gives what a rule calls a field: its name, or its uid where another of the list has the name too.
+func (m *sheetMaker) unambiguous(fields []field, f field) string {
+	n := 0
+	for i := range fields {
+		if fields[i].is(f.Name) {
+			n++
+		}
+	}
+	if n > 1 {
+		return f.ID
+	}
+	return f.Name
+}
+
+// sheet gives what is shown of a field.
+func (f *field) sheet() *FieldOf {
+	out := &FieldOf{ID: f.ID, Code: f.Code, What: f.what, Type: f.valueType, Mandatory: f.mandatory, Remarks: f.remarks}
+	if f.options != nil {
+		out.Options, out.Choosable = f.options.Name, len(f.options.Options)
+		for _, o := range f.options.Options[:min(len(f.options.Options), maxShownChoices)] {
+			out.Choices = append(out.Choices, Choice{o.Code, o.Name})
+		}
+	}
+	return out
+}
+
+// maxShownChoices bounds the options that a sheet lists of a field.
+const maxShownChoices = 200
