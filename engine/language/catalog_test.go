@@ -103,3 +103,12 @@ func translation(s said) *yaml.Node {
 		{Kind: yaml.ScalarNode, Value: "one"}, quoted(s.one), {Kind: yaml.ScalarNode, Value: "other"}, quoted(s.other),
 	}}
 }
+
+// TestCatalogsAreNamedByTheirTag holds that a language is found by its file's name, and that each file can be read.
+func TestCatalogsAreNamedByTheirTag(t *testing.T) {
+	for tag, load := range catalogs() {
+		if l, err := load(); err != nil || l.Tag != tag {
+			t.Errorf("texts/%s.yaml: %v", tag, err)
+		}
+	}
+}

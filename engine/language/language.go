@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -73,25 +74,28 @@ func (s *said) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// all are the languages that there are files for, read once: they are part of the program.
-var all = sync.OnceValues(func() (map[string]*Language, error) {
+// catalogs are the languages that there are files for, by tag. Each is read when it is first asked
+// for, and once: it is part of the program, and most runs of it speak one language.
+var catalogs = sync.OnceValue(func() map[string]func() (*Language, error) {
+	list := map[string]func() (*Language, error){}
 	names, err := fs.Glob(texts, "texts/*.yaml")
 	if err != nil {
-		return nil, err
+		return list // the pattern is right: it never is
 	}
-	list := map[string]*Language{}
 	for _, name := range names {
-		text, err := texts.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		l, err := read(text)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path.Base(name), err)
-		}
-		list[l.Tag] = l
+		list[strings.TrimSuffix(path.Base(name), ".yaml")] = sync.OnceValues(func() (*Language, error) {
+			text, err := texts.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			l, err := read(text)
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", path.Base(name), err)
+			}
+			return l, nil
+		})
 	}
-	return list, nil
+	return list
 })
 
 // read reads a catalog.
@@ -114,16 +118,7 @@ func read(text []byte) (*Language, error) {
 
 // Tags lists the languages, English first.
 func Tags() []string {
-	list, err := all()
-	if err != nil {
-		return []string{"en"}
-	}
-	tags := make([]string, 0, len(list))
-	for tag := range list {
-		tags = append(tags, tag)
-	}
-	slices.Sort(tags)
-	return append([]string{"en"}, tags...)
+	return append([]string{"en"}, slices.Sorted(maps.Keys(catalogs()))...)
 }
 
 // Find gives the language of a tag or of a value of LANG, such as fr, pt-BR, fr_CD.UTF-8. English is nil and true.
@@ -133,12 +128,12 @@ func Find(name string) (*Language, bool) {
 	if base == "en" {
 		return nil, true
 	}
-	list, err := all()
-	if err != nil {
+	load, ok := catalogs()[base]
+	if !ok {
 		return nil, false
 	}
-	l, ok := list[base]
-	return l, ok
+	l, err := load()
+	return l, err == nil
 }
 
 // maxAccept bounds the header that a browser sends.
