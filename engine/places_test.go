@@ -275,7 +275,8 @@ func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
 	long := w.drop("visits", "long.csv", visitsCSV(20, 20, nil))
 	short := w.drop("visits", "short.csv", "id,person,n,keep\nw1,q1,1,yes\n")
 	w.accept(item("visits", "form", "p19", 1000), item("visits", "late", "p0", 1000), item("visits", "second", "p1", 1000))
-	w.until("the form that no row stands before is claimed", func() bool { return w.runner.queue.InMemory() == 1 })
+	// On a slow machine rows that met no server may have become records meanwhile, and be in memory, too.
+	w.until("the form that no row stands before is claimed", func() bool { return w.runner.queue.InMemory() >= 1 })
 	comeBack()
 	w.finished(long)
 	w.finished(short)
