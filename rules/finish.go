@@ -94,7 +94,9 @@ func (a *ActionSpec) checkValues(name string, n *yamlnode.Node, depth int) {
 func (c *compiler) unused() {
 	if c.findings.List.HasErrors() {
 		for _, a := range c.rule.Actions {
-			c.markWords(a.Body)
+			if c.markWords(a.Body) {
+				return // nobody knows what the part that could not be read would have used
+			}
 		}
 	}
 	for _, kind := range []struct{ key, unread, hint string }{
@@ -110,18 +112,21 @@ func (c *compiler) unused() {
 	}
 }
 
-func (c *compiler) markWords(n *yamlnode.Node) {
+// markWords counts every word of an action as read; it tells whether a part of it was refused as YAML.
+func (c *compiler) markWords(n *yamlnode.Node) (refused bool) {
+	refused = n.Refused()
 	for _, p := range n.Pairs() {
-		c.markWords(p.Value)
+		refused = c.markWords(p.Value) || refused
 	}
 	for _, item := range n.Items() {
-		c.markWords(item)
+		refused = c.markWords(item) || refused
 	}
 	if isValue(n) {
 		for _, word := range wordPattern.FindAllString(n.Value, -1) {
 			c.used[word] = true
 		}
 	}
+	return refused
 }
 
 // trySamples evaluates conditions, mapped fields and those that their kind doubts on the records of

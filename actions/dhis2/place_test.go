@@ -87,3 +87,21 @@ func TestPlacesOutsideInRule(t *testing.T) {
 		t.Errorf("without an area: %s", printed(list))
 	}
 }
+
+// TestNoPlace holds that a form without GPS is sent without a position, in each way in which sources say so.
+func TestNoPlace(t *testing.T) {
+	text := strings.Replace(placeRule, "{latitude: trigger.lat, longitude: trigger.lon}", "trigger._geolocation", 1)
+	rule := mustCompile(t, text, `{"id": "1", "_geolocation": [-5.21, 31.15], "place": "-5.2 31.1"}`)
+	for _, nowhere := range []string{`[null, null]`, `null`, `""`, `"---"`, `[]`, `"POINT EMPTY"`, `[null]`,
+		`{"type": "Point", "coordinates": [null, null]}`} {
+		s := rule.rule.Begin(rules.Input{Body: decode(t, `{"id": "1", "place": "", "_geolocation": `+nowhere+`}`)})
+		for _, a := range rule.actions {
+			writes, err := a.Plan(s)
+			if err != nil {
+				t.Errorf("%s: %v", nowhere, err)
+			} else if len(writes) != 1 || writes[0].Object.Describe()["geometry"] != nil {
+				t.Errorf("%s: %v", nowhere, writes)
+			}
+		}
+	}
+}

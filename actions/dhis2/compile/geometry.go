@@ -168,7 +168,7 @@ func (g *geometryField) read(s *rules.Scope) (shape *geo.Shape, in any, err erro
 	if shape, err = geo.Read(in, g.order); err != nil {
 		return nil, nil, g.failure(in, value.PlaceProblem(err))
 	}
-	if g.kind != "" {
+	if g.kind != "" && shape != nil {
 		if shape = shape.As(g.kind); shape == nil {
 			return nil, nil, g.failure(in, &diag.Problem{
 				Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
