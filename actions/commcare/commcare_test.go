@@ -186,21 +186,12 @@ actions:
 // TestMistakes have their codes.
 func TestMistakes(t *testing.T) {
 	head := "rule: out\ntrigger: {webhook: {path: /x}}\nid: trigger.id\nactions:\n  - commcare.update_case:\n"
-	for keys, code := range map[string]string{
+	remotetest.Mistakes(t, kind{"p"}, head, map[string]string{
 		"      properties: {a: trigger.a}\n": "missing-key",
 		"      case_id: trigger.a\n":         "missing-key",
 		"      case_id: trigger.a\n      external_id: trigger.b\n      properties: {a: trigger.a}\n": "two-ids",
 		"      case_id: trigger.a\n      properties: {owner_id: trigger.a}\n":                        "bad-property",
 		"      case_id: trigger.a\n      properties: {2x: trigger.a}\n":                              "bad-property",
 		"      case_id: trigger.a\n      case_type: {value: x}\n":                                    "missing-key",
-	} {
-		_, action, findings := remotetest.Compile(kind{"p"}, head+keys)
-		var codes []string
-		for _, d := range findings {
-			codes = append(codes, d.Code)
-		}
-		if action != nil || !slices.Contains(codes, code) {
-			t.Errorf("%s has %q, not %s", keys, codes, code)
-		}
-	}
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +88,7 @@ func TestRefusedRecords(t *testing.T) {
 
 // TestMistakes have their codes.
 func TestMistakes(t *testing.T) {
-	for keys, code := range map[string]string{
+	remotetest.Mistakes(t, kind{"p"}, head, map[string]string{
 		"      path: https://evil.example.org/p\n":                            "bad-path",
 		"      path: /p?x=1\n":                                                "bad-path",
 		"      path: /p/../q\n":                                               "bad-path",
@@ -101,16 +100,7 @@ func TestMistakes(t *testing.T) {
 		"      path: /p\n      success: [20]\n":                               "bad-status",
 		"      path: /p\n      jsn: {a: trigger.a}\n":                         "unknown-key",
 		"      path: /p/{trigger.}\n":                                         "syntax",
-	} {
-		_, action, findings := remotetest.Compile(kind{"p"}, head+keys)
-		var codes []string
-		for _, d := range findings {
-			codes = append(codes, d.Code)
-		}
-		if action != nil || !slices.Contains(codes, code) {
-			t.Errorf("%s has %q, not %s", keys, codes, code)
-		}
-	}
+	})
 }
 
 // TestDelivery sends each content once, in order, and reads answers by their status.

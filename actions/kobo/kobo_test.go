@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,18 +67,9 @@ func TestMarks(t *testing.T) {
 
 // TestMistakes have their codes.
 func TestMistakes(t *testing.T) {
-	for keys, code := range map[string]string{
+	remotetest.Mistakes(t, kind{"p"}, head, map[string]string{
 		"      submission: trigger._id\n":                         "missing-key",
 		"      status: {value: good}\n":                           "wrong-choice",
 		"      status: {value: approved}\n      asset: nothing\n": "asset",
-	} {
-		_, action, findings := remotetest.Compile(kind{"p"}, head+keys)
-		var codes []string
-		for _, d := range findings {
-			codes = append(codes, d.Code)
-		}
-		if action != nil || !slices.Contains(codes, code) {
-			t.Errorf("%s has %q, not %s", keys, codes, code)
-		}
-	}
+	})
 }

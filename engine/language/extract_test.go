@@ -50,7 +50,8 @@ var apart = []string{
 var mute = []string{
 	"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "With", "Log",
 	"MustCompile", "HasPrefix", "HasSuffix", "Contains", "ContainsAny", "Exec", "Query", "QueryRow", "panic", "causef",
-	"ContainsRune", "StringVar", "BoolVar", "IntVar", "DurationVar", "StringSliceVar", "StringArrayVar", "Int64Var", "VarP",
+	"ContainsRune", "StringVar", "BoolVar", "IntVar", "DurationVar", "StringSliceVar",
+	"StringArrayVar", "Int64Var", "VarP",
 }
 
 // described are the fields of declarations from which the reference and the editor's help come.
@@ -60,16 +61,21 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 var more = []string{
 	"%s of %s: %s",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
-	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record", "%d records", "program", "group",
+	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record",
+	"%d records", "program", "group",
 	"%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files", "rule", "waiting", "oldest waiting",
 	"last received", "look", "fix", "since", "example", "cause", "value", "column", "state", "key", "tries",
 	"content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers",
-	"audit", "open", "finished", "reachable", "away", "closed", "credentials", "paused", "trying", "unusable", "viewer", "operator",
-	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out", "In the last day %s came in and %s went out",
+	"audit", "open", "finished", "reachable", "away", "closed", "credentials", "paused", "trying",
+	"unusable", "viewer", "operator",
+	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out",
+	"In the last day %s came in and %s went out",
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
 	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
-	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps", "Place", "help", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
-	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes", "left out", "(blank)", "a lookup", "a value map", "an action", "a result",
+	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps",
+	"Place", "help", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
+	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes",
+	"left out", "(blank)", "a lookup", "a value map", "an action", "a result",
 	// what a sync says that has changed
 	"category %s", "category combo %s", "category option %s", "category option combo %s", "metadata attribute %s",
 	"level %s", "option %s", "option set %s", "org unit %s", "org unit group %s", "program rule %s",

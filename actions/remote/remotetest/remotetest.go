@@ -3,6 +3,7 @@ package remotetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,21 @@ func Compile(kind actions.Kind, text string) (*rules.Rule, actions.Action, diag.
 	action := kind.Compile(rule.Actions[0])
 	rule.Finish()
 	return rule, action, findings.List
+}
+
+// Mistakes has every action that is wrong (its keys, to the code of the finding) refused by its kind.
+func Mistakes(t *testing.T, kind actions.Kind, head string, wrong map[string]string) {
+	t.Helper()
+	for keys, code := range wrong {
+		_, action, findings := Compile(kind, head+keys)
+		var codes []string
+		for _, d := range findings {
+			codes = append(codes, d.Code)
+		}
+		if action != nil || !slices.Contains(codes, code) {
+			t.Errorf("%s has %q, not %s", keys, codes, code)
+		}
+	}
 }
 
 // Plan gives what an action writes for a record.
