@@ -246,3 +246,9 @@ func (a *ActionSpec) DeclareWrite(object, field string, place diag.Place) {
 	r := a.compiler.rule
 	r.writes = append(r.writes, declaredWrite{object: object, field: field, place: place})
 }
+
+// IsUnknownName tells whether a text is one plain name that nothing in the action's scope has: where
+// a key takes words of its own or an expression, it is a word that was misspelt.
+func (a *ActionSpec) IsUnknownName(text string) bool {
+	return identifier.MatchString(text) && !expression.IsReserved(text) && !slices.Contains(a.inner.Names(), text)
+}

@@ -2,6 +2,7 @@ package dhis2
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/culvert/culvert/actions"
@@ -39,6 +40,37 @@ func TestReports(t *testing.T) {
 	want(t, b.deliver(rule.plans(t, report("TM-010202", "2026-01", ""))...), "DUU")
 	if len(b.server.values) != 5 {
 		t.Errorf("%d values after one was cleared", len(b.server.values))
+	}
+}
+
+// TestComputedCompletion has the record say whether the report is complete: by a word or by yes or no.
+func TestComputedCompletion(t *testing.T) {
+	text := strings.Replace(reportText, "completion: complete", "completion: trigger.out", 1)
+	text = strings.Replace(text, "        RDT stock-out this month: trigger.out\n", "", 1)
+	rule := mustCompile(t, text, reportSample)
+	record := func(said string) string {
+		return strings.Replace(report("TM-010202", "2026-01", "1"), `"no"`, said, 1)
+	}
+	b := newBench(t)
+	want(t, b.deliver(rule.plans(t, record(`"no"`))...), "D")
+	want(t, b.deliver(rule.plans(t, record(`""`))...), "U")
+	want(t, b.deliver(rule.plans(t, record(`"Complete"`))...), "UD")
+	want(t, b.deliver(rule.plans(t, record(`true`))...), "UU")
+	want(t, b.deliver(rule.plans(t, record(`"undo"`))...), "UD")
+	want(t, b.deliver(rule.plans(t, record(`"yes"`))...), "UD")
+	want(t, b.deliver(rule.plans(t, record(`"leave"`))...), "U")
+	if len(b.server.completions) != 1 {
+		t.Errorf("%d completions", len(b.server.completions))
+	}
+	if f := rule.failure(t, record(`"perhaps"`)); f == nil || f.Code != "wrong-choice" {
+		t.Error(f)
+	}
+	for said, code := range map[string]string{"completed": "wrong-choice", "{value: done}": "wrong-choice",
+		"{from: trigger.out, map: {no: undone}}": "map-wrong-value", "trigger.nothing": "unknown-field"} {
+		text := strings.Replace(text, "completion: trigger.out", "completion: "+said, 1)
+		if list := loadRule(t, country(), text, reportSample).findings.List; len(list) != 1 || list[0].Code != code {
+			t.Errorf("%s: %s", said, printed(list))
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ var nameSlots = map[string]slot{
 
 // plainKeys are keys of actions whose values are neither names of the metadata nor expressions.
 var plainKeys = []string{"id", "blank", "invalid", "several_ids", "when_absent", "when_deleted", "aggregate",
-	"completion", "what", "confirm", "reenroll", "import"}
+	"what", "confirm", "reenroll", "import"}
 
 // slotOf says what may be written as the value of the last entry of a path. Items of a list are as
 // what the list is the value of.

@@ -25,9 +25,9 @@ type valuesPlan struct {
 	comment   *valued
 	followUp  *boolField
 	complete  *dateField
-	finish    string // complete, undo or leave
-	remove    bool   // the cells are removed instead of written
-	aggregate string // count, sum, average or last of the records; empty: each record's own value
+	finish    *statusField // complete, undo or leave; nil: leave, unless there is a date
+	remove    bool         // the cells are removed instead of written
+	aggregate string       // count, sum, average or last of the records; empty: each record's own value
 	spec      *rules.ActionSpec
 }
 
@@ -62,17 +62,17 @@ func compileDataValueSet(c *compiler) planner {
 	v.comment = c.comment()
 	v.followUp = c.valueFollowUp(v.aggregate)
 	v.complete = c.date("complete_date", false)
-	v.finish = c.choice("completion")
-	if v.finish == "" && v.complete != nil {
-		v.finish = "complete"
+	v.finish = c.completion()
+	if c.spec.Body.Get("completion") == nil && v.complete != nil {
+		v.finish = &statusField{fixed: completeSet}
 	}
-	if v.complete != nil && v.finish != "complete" {
+	if v.complete != nil && v.finish != nil && !v.mayComplete() {
 		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out",
-			"complete_date has no effect with completion: %s", v.finish)
+			"complete_date has no effect with completion: %s", v.finish.always())
 	}
 	values := c.mapping("values")
 	if values == nil && c.spec.Body.Get("values").IsNull() && c.spec.Body.Get("columns") == nil &&
-		(v.finish == "" || v.finish == "leave") {
+		(v.finish == nil || v.finish.always() == leaveSet) {
 		c.missing("values", "name data elements of the data set and their values, or say completion:")
 	}
 	v.readCells(c, values)
@@ -99,6 +99,24 @@ func (c *compiler) dataSetNames() []string {
 	return names
 }
 
+// What becomes of a data set's completion, as the declaration of the key says it.
+const (
+	completeSet = "complete"
+	undoSet     = "undo"
+	leaveSet    = "leave"
+)
+
+// completion reads the key completion: a word, or an expression for one. What a form answers to "is
+// this report complete?" serves as well: yes completes, and no leaves it as it is.
+func (c *compiler) completion() *statusField {
+	return c.wordOf(&statusField{key: "completion", words: c.words("completion"), yes: completeSet, no: leaveSet})
+}
+
+// mayComplete tells whether records may complete the data set.
+func (v *valuesPlan) mayComplete() bool {
+	return v.finish != nil && (v.finish.field != nil || v.finish.fixed == completeSet)
+}
+
 // valueFollowUp reads the key follow_up, which marks each value; a value that many records make
 // together has no mark of one of them.
 func (c *compiler) valueFollowUp(aggregate string) *boolField {
@@ -122,7 +140,7 @@ func (c *compiler) comment() *valued {
 
 // compulsory warns of cells that the data set wants filled before it is complete.
 func (v *valuesPlan) compulsory(c *compiler) {
-	if v.finish != "complete" || c.failed {
+	if !v.mayComplete() || c.failed {
 		return
 	}
 	var missing []string
@@ -232,10 +250,11 @@ func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *object.DataValue,
 // finishPlan adds the completion of the data set, after its values.
 func (v *valuesPlan) finishPlan(s *rules.Scope, p *plan, x client.Completion, orgUnit *metadata.OrgUnit,
 	attName string) (err error) {
-	if v.finish == "" || v.finish == "leave" {
-		return nil
+	what, err := v.finish.eval(s)
+	if err != nil || what == "" || what == leaveSet {
+		return err
 	}
-	x.Undo = v.finish == "undo"
+	x.Undo = what == undoSet
 	if !x.Undo {
 		if x.Date, err = v.complete.eval(s, v.context); err != nil {
 			return err

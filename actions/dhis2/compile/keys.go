@@ -111,9 +111,10 @@ func keysDataValueSet() []settings.Field {
 				"hundreds of columns need it: its own columns are column, data_element and category_option_combo"},
 		settings.Field{Name: "complete_date", Ref: "field",
 			Doc: "date on which the data set counts as complete"},
-		settings.Field{Name: "completion", Type: settings.Word, Words: []string{"complete", "undo", "leave"},
-			Doc: "whether the data set is marked complete, marked incomplete again, or left as it is (the " +
-				"default, unless complete_date is given)"},
+		settings.Field{Name: "completion", Ref: "field", Words: []string{completeSet, undoSet, leaveSet},
+			Doc: "whether the data set is marked complete, marked incomplete again (undo), or left as it is (leave, the " +
+				"default unless complete_date is given); or an expression for one of these words, or for yes (complete) " +
+				"or no (leave)"},
 		"follow_up of data",
 		settings.Field{Name: "comment", Ref: "field",
 			Doc: "a comment on every value of the record"},

@@ -70,11 +70,17 @@ type statusField struct {
 	field *rules.Field
 	words []string
 	key   string
+	// what yes and no mean, where they mean one of the words; empty: nothing
+	yes, no string
 }
 
 // status compiles a key that holds one of a few words: written plainly, or computed by an expression.
 func (c *compiler) status(key string, words ...string) *statusField {
-	n := c.node(key)
+	return c.wordOf(&statusField{key: key, words: words})
+}
+
+func (c *compiler) wordOf(f *statusField) *statusField {
+	n, key, words := c.node(f.key), f.key, f.words
 	if n == nil {
 		return nil
 	}
@@ -85,28 +91,28 @@ func (c *compiler) status(key string, words ...string) *statusField {
 	if literal.Kind == yamlnode.Scalar {
 		for _, word := range words {
 			if strings.EqualFold(word, strings.TrimSpace(literal.Value)) {
-				return &statusField{fixed: word}
+				f.fixed = word
+				return f
 			}
 		}
-		if literal != n || isWord(literal.Value) {
+		if literal != n || isWord(literal.Value) || c.spec.IsUnknownName(literal.Value) {
 			c.errorAt(literal.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not a %s",
 				literal.Value, key)
 			return nil
 		}
 	}
-	f := c.fieldOf(key, n)
-	if f == nil {
+	if f.field = c.fieldOf(key, n); f.field == nil {
 		return nil
 	}
-	if f.Map != nil {
-		for _, out := range f.Map.Outputs() {
-			if _, ok := word(out.Out, words); !ok {
+	if m := f.field.Map; m != nil {
+		for _, out := range m.Outputs() {
+			if _, ok := f.word(out.Out); !ok {
 				c.errorAt(out.Place, "map-wrong-value", "write one of "+strings.Join(words, ", "), "%q in the map%s is not a %s",
-					out.Out, mapName(f.Map), key)
+					out.Out, mapName(m), key)
 			}
 		}
 	}
-	return &statusField{field: f, words: words, key: key}
+	return f
 }
 
 // isWord tells a status misspelt in capitals from an expression.
@@ -131,16 +137,39 @@ func (f *statusField) eval(s *rules.Scope) (string, error) {
 	if err != nil || r.Blank {
 		return "", err
 	}
-	text, _ := value.Text(r.Value, nil)
-	w, ok := word(text, f.words)
+	w, ok := f.word(r.Value)
 	if !ok {
 		return "", &rules.Failure{Problem: diag.Problem{
 			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Column: f.field.Column(), Value: private(r.Value),
-			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key),
+			Message: f.unknown(),
 			Hint:    "map it to one of " + strings.Join(f.words, ", "),
 		}}
 	}
 	return w, nil
+}
+
+// word gives which of the words a value is.
+func (f *statusField) word(v any) (string, bool) {
+	text, _ := value.Text(v, nil)
+	if w, ok := word(text, f.words); ok || f.yes == "" {
+		return w, ok
+	}
+	kind := value.Kind{Type: "BOOLEAN"}
+	switch answer, wrong := kind.Convert(v, nil); {
+	case wrong != nil:
+		return "", false
+	case answer.Text == "true":
+		return f.yes, true
+	}
+	return f.no, true
+}
+
+// unknown says that a value is none of the words.
+func (f *statusField) unknown() string {
+	if f.yes != "" {
+		return fmt.Sprintf("%q is neither one of its words nor yes or no", f.key)
+	}
+	return fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key)
 }
 
 // always is the status that every record gets; empty when it depends on the record or the rule sets none.
