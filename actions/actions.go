@@ -34,6 +34,14 @@ type Action interface {
 	Key() *rules.Expr
 }
 
+// Withdrawer is an Action that writes objects under the record's own id. It can take them back once
+// the record turns out to be a version of another one, which stands for them.
+type Withdrawer interface {
+	// Withdraw gives the writes that take back what Plan would write under the record's own id, and
+	// nothing else. The error is a *rules.Failure.
+	Withdraw(s *rules.Scope) ([]Write, error)
+}
+
 // Write is one object to create or update. Object belongs to the target.
 type Write struct {
 	Action int        // number of the action in the rule

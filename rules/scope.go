@@ -14,7 +14,9 @@ type Input struct {
 	Body     any            // decoded: map[string]any for forms, cases and rows
 	Source   map[string]any // what `source` shows: file, row, received, headers...
 	RecordID string         // known id, when the record comes back from the journal
-	Answers  Answers        // to what lookups ask; nil where nobody can be asked
+	// Withdrawn: what the record wrote under its own id is taken back, for it is a version of another one.
+	Withdrawn bool
+	Answers   Answers // to what lookups ask; nil where nobody can be asked
 	// Earlier are the results of actions that were delivered before, by action id and field: of the
 	// parts of a rule that write elsewhere.
 	Earlier map[string]map[string]any
@@ -196,6 +198,9 @@ func (s *Scope) Delivery() map[string]any { return s.input.Delivery }
 
 // Accepted tells whether the record's id was settled when it was accepted.
 func (s *Scope) Accepted() bool { return s.input.RecordID != "" }
+
+// Withdrawn tells whether what the record wrote under its own id is taken back.
+func (s *Scope) Withdrawn() bool { return s.input.Withdrawn }
 
 // maxAbout bounds what one record is found by.
 const maxAbout = 20

@@ -27,8 +27,10 @@ type Origin struct {
 	Query   string `json:"query,omitempty"`
 	Remote  string `json:"remote,omitempty"`
 	// the record is gone from the source; its body says no more than which it was
-	Deleted bool              `json:"deleted,omitempty"`
-	Headers map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
+	Deleted bool `json:"deleted,omitempty"`
+	// the record turned out to be a version of another one: what it wrote under its own id is taken back
+	Withdrawn bool              `json:"withdrawn,omitempty"`
+	Headers   map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
 }
 
 // ErrBusy is answered by a Sink that cannot keep more now; the source slows down and tries again, a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -177,6 +178,36 @@ func TestSumAverageAndLast(t *testing.T) {
 	got = []string{b.value(fridge, "2026W10", ""), b.value(remarks, "202603", "")}
 	if !slices.Equal(got, []string{"4.3", "between"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestWithdraw takes back what a record wrote under its own id, and nothing that other versions of it write, too.
+func TestWithdraw(t *testing.T) {
+	b := newTally(t)
+	rule := mustCompile(t, ruleText(countRule+`
+  - dhis2.data_value_set:
+      data_set: Malaria monthly report
+      org_unit: {value: Coral Health Centre}
+      period: trigger.on
+      values: {Malaria remarks: trigger.note}
+`), caseSample)
+	want(t, b.deliver(rule.plans(t, caseRecord("1", "2026-03-02", "f", "yes"), caseRecord("2", "2026-03-02", "f", "yes"))...),
+		"D D")
+	scope := rule.rule.Begin(rules.Input{Body: decode(t, caseRecord("1", "2026-03-02", "f", "yes"))})
+	if _, _, err := rule.rule.Identify(scope); err != nil {
+		t.Fatal(err)
+	}
+	var writes []actions.Write
+	for _, a := range rule.actions {
+		back, err := a.(actions.Withdrawer).Withdraw(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes = append(writes, back...)
+	}
+	want(t, b.deliver(actions.Plan{Record: actions.Ref{Rule: rule.rule.Name}, Writes: writes}), "D")
+	if got := b.value(testsDone, "202603", females); got != "1" {
+		t.Errorf("the server holds %s", got)
 	}
 }
 

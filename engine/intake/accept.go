@@ -31,39 +31,37 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 		return nil, &sources.ErrBusy{RetryAfter: 30 * time.Second, Reason: reason}
 	}
 	start := time.Now()
-	records := make([]*journal.Record, len(b.Records))
 	p := in.Gate.Program()
+	records := make([]*journal.Record, len(b.Records))
 	for i := range b.Records {
 		rec, err := in.record(p, &b.Records[i])
 		if err != nil {
 			return nil, err
 		}
-		if flow := p.Flow(rec.Rule); flow != nil && flow.Rule.ID != nil {
-			if err := in.asVersion(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
-				return nil, in.refusal(ctx, "keep records", err)
-			}
-		}
 		records[i] = rec
+	}
+	defer in.inTurn(p, b.Records, records)()
+	items, positions := inOrderOfEdits(p, b.Records, records)
+	versions, err := in.versions(ctx, p, items, records)
+	if err != nil {
+		return nil, in.refusal(ctx, "keep records", err)
 	}
 	beside, err := partsBeside(p, records)
 	if err != nil {
 		return nil, err
 	}
+	beside = append(beside, versions.withdrawals...)
 	duplicates, err := in.Journal.Append(ctx, slices.Concat(records, beside), b.Cursor)
+	if err == nil {
+		err = versions.appended(ctx, p, items, records)
+	}
 	if err != nil {
 		return nil, in.refusal(ctx, "keep records", err)
-	}
-	for i, rec := range records {
-		if flow := p.Flow(rec.Rule); flow.Rule.ID != nil {
-			if err := in.replaces(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
-				return nil, in.refusal(ctx, "keep records", err)
-			}
-		}
 	}
 	receipts := make([]sources.Receipt, len(records))
 	for i, rec := range records {
 		duplicate := i < len(duplicates) && duplicates[i]
-		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped,
+		receipts[positions[i]] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped,
 			Seq: rec.Seq}
 		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
 		if !duplicate {
@@ -76,7 +74,7 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 	for i, rec := range beside {
 		duplicate := len(records)+i < len(duplicates) && duplicates[len(records)+i]
 		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
-		if !duplicate {
+		if rec.State == journal.Pending && !duplicate {
 			in.Backlog.Add(1)
 		}
 	}

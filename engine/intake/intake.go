@@ -5,6 +5,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,7 @@ type Config struct {
 type Intake struct {
 	Config
 	accepting chan struct{}
+	editing   sync.RWMutex // what edits join is not accepted meanwhile
 	watch     watch
 }
 

@@ -115,7 +115,15 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		if !flow.comesAfter(i, scope.Delivery()) {
 			continue
 		}
-		writes, err := action.Plan(scope)
+		plan := action.Plan
+		if scope.Withdrawn() {
+			w, ok := action.(actions.Withdrawer)
+			if !ok {
+				continue // it writes nothing that only this version of the record stands for
+			}
+			plan = w.Withdraw
+		}
+		writes, err := plan(scope)
 		if u, ok := errors.AsType[*rules.Unanswered](err); ok {
 			open.Questions = append(open.Questions, u.Questions...)
 			if flow.Rule.HasResults() {
@@ -255,7 +263,8 @@ func InputOf(rec *journal.Record, body any) rules.Input {
 	if strings.HasPrefix(id, Unidentified) {
 		id = ""
 	}
-	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id, FileID: rec.Origin.FileID}
+	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id, FileID: rec.Origin.FileID,
+		Withdrawn: rec.Origin.Withdrawn}
 }
 
 // SourceFields is what expressions see as `source`.

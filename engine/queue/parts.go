@@ -57,7 +57,7 @@ func (q *Queue) goOn(outcomes []work.Outcome, beside bool) error {
 func (q *Queue) partsOf(flow *program.Flow, from *journal.Record, o *work.Outcome,
 	beside bool) (add []*journal.Record) {
 	s := &o.Settlement
-	if from.Body == nil || strings.HasPrefix(from.ID, program.Unidentified) || s.State == journal.Skipped ||
+	if from.Body == nil || from.Origin.Withdrawn || strings.HasPrefix(from.ID, program.Unidentified) || s.State == journal.Skipped ||
 		s.State == journal.Held {
 		return nil
 	}

@@ -57,8 +57,8 @@ func definitions() []definition {
 			"unit, as when a patient is referred or moves"},
 		{KindOrgUnit, compileOrgUnit, keysOrgUnit, "keeps an org unit in step with a registry: creates, " +
 			"renames, moves and closes it, and says what it belongs to"},
-		{KindDelete, compileDelete, keysDelete, "deletes an object in DHIS2. Nothing is ever deleted by any " +
-			"other action"},
+		{KindDelete, compileDelete, keysDelete, "deletes an object in DHIS2. No other action deletes anything " +
+			"(an edited submission can: see the webhook trigger)"},
 	}
 }
 
