@@ -145,7 +145,13 @@ func TestParentsThatAreNotThere(t *testing.T) {
 	record := `{"id": "v1", "case": "case-1", "place": "TM-010202", "date": "2026-04-06", "weight": "61"}`
 	results := b.deliver(visit.plans(t, record)...)
 	want(t, results, "R")
-	if o := results[0].Outcomes[0]; o.Class != actions.ClassParent {
+	if o := results[0].Outcomes[0]; o.Class != actions.ClassParent || !strings.Contains(o.Hint, "in the rule that registers her") {
+		t.Errorf("%+v", o)
+	}
+	// The id of the visit is no person's.
+	plans := visit.plans(t, strings.ReplaceAll(record, "case-1", "v1"))
+	plans[0].Record.RecordID = "v1"
+	if o := b.deliver(plans...)[0].Outcomes[0]; !strings.Contains(o.Hint, "external_id gives the record's own id") {
 		t.Errorf("%+v", o)
 	}
 	// Once she is registered the same event goes in.

@@ -6,6 +6,9 @@ const (
 	runSync   = "run `culvert sync` and `culvert validate`"
 	askRights = "have an administrator of DHIS2 grant it to Culvert's user"
 	waits     = "nothing: it is sent again by itself once that is there"
+	// whose says it of what belongs to a person.
+	whose = "nothing: it is sent again by itself once that is there. If it is there already, `external_id` has to be the " +
+		"person's, as in the rule that registers her, not the id of the event"
 )
 
 // tracker explains what can be wrong with tracked entities, enrollments and events.
@@ -58,7 +61,7 @@ func tracker() []Entry {
 		{"E1030", actions.ClassConflict, "the event exists already", "replay the record: it becomes an update"},
 		{"E1031", actions.ClassData, "the event's date is missing", "map `occurred_at`, or send the event as scheduled"},
 		{"E1032", actions.ClassParent, "the event does not exist", waits},
-		{"E1033", actions.ClassParent, "the event's enrollment does not exist", waits},
+		{"E1033", actions.ClassParent, "the event's enrollment does not exist", whose},
 		{"E1035", actions.ClassMetadata, "the event has no program stage", "name the stage in the rule"},
 		{"E1039", actions.ClassConflict, "the stage cannot be repeated and the enrollment has an event of it already",
 			"give the rule's event an `event_id` that stays the same per visit, or make the stage repeatable in DHIS2"},
@@ -92,7 +95,7 @@ func tracker() []Entry {
 		{"E1063", actions.ClassParent, "the tracked entity does not exist", waits},
 		{"E1064", actions.ClassConflict, "another person already has this value of a unique attribute",
 			"let the rule find people by that attribute (`match_by`), correct the value, or merge the two people in DHIS2"},
-		{"E1068", actions.ClassParent, "the enrollment's tracked entity does not exist", waits},
+		{"E1068", actions.ClassParent, "the enrollment's tracked entity does not exist", whose},
 		{"E1069", actions.ClassMetadata, "the enrollment's program does not exist on the server", runSync},
 		{"E1070", actions.ClassMetadata, "the enrollment's org unit does not exist on the server",
 			runSync + "; correct the record's org unit if it is wrong"},
@@ -105,7 +108,7 @@ func tracker() []Entry {
 		{"E1079", actions.ClassData, "the event's program is not the one of its enrollment",
 			"name the enrollment's program in the rule"},
 		{"E1080", actions.ClassConflict, "the enrollment exists already", "replay the record: it becomes an update"},
-		{"E1081", actions.ClassParent, "the enrollment does not exist", waits},
+		{"E1081", actions.ClassParent, "the enrollment does not exist", whose},
 		{"E1082", actions.ClassGone, "the event was deleted in DHIS2, and a deleted id cannot be used again",
 			"set `when_deleted: recreate` in the rule to make a new one, or leave it deleted"},
 		{"E1083", actions.ClassClosed, "the event is complete, and Culvert's user may not change completed events",
@@ -202,7 +205,7 @@ func programRules() []Entry {
 			"nothing, unless the value is wrong"},
 		{"E1309", actions.ClassData, "a program rule assigns another value to an attribute than the record has", rule},
 		{"E1310", actions.ClassData, "a program rule assigned a value to an attribute", "nothing, unless the value is wrong"},
-		{"E1313", actions.ClassParent, "the event's enrollment or tracked entity does not exist", waits},
+		{"E1313", actions.ClassParent, "the event's enrollment or tracked entity does not exist", whose},
 		{"E1314", actions.ClassData, "a program rule makes a data element mandatory, and it would be removed", rule},
 		{"E1315", actions.ClassData, "a scheduled, overdue or skipped event cannot have values",
 			"map the values only when the visit has happened"},

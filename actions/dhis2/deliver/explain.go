@@ -3,10 +3,12 @@ package deliver
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -31,6 +33,9 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		o.Message = label + ": " + ruleCause(r)
 		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of " +
 			"them can be left out with `skip_rule_engine`"
+	}
+	if entry.Class == actions.ClassParent {
+		o.Hint = cmp.Or(awaitedHint(i), o.Hint)
 	}
 	if issue.Code == "E1102" {
 		o.Hint = cmp.Or(ownerHint(d.x, i), o.Hint)
@@ -63,4 +68,25 @@ func ownerHint(x *metadata.Index, i *item) string {
 			"say in the rule with which reason it may write all the same (temporary_access)"
 	}
 	return ""
+}
+
+// awaitedHint says what to look at when DHIS2 has nobody, or no enrollment, for what a record is
+// about: mostly the record that brings them is still to come, but a rule may also name the wrong
+// person. Empty: the object is about nobody.
+func awaitedHint(i *item) string {
+	refs := i.object.Refs()
+	if len(refs.People) == 0 {
+		return ""
+	}
+	for _, p := range refs.People {
+		id := p.Key.ExternalID
+		if id != "" && (id == i.job.plan.Record.RecordID || slices.ContainsFunc(refs.Events,
+			func(e *identity.Event) bool { return e.ID == id })) {
+			return "external_id gives the record's own id: it has to say who the person is, as the rule that registers her " +
+				"does. What tells events apart belongs in event_id"
+		}
+	}
+	return "it is sent again by itself once the record that registers and enrolls the person has come. When that is there " +
+		"already, external_id (and enrolled_at or enrollment_id, where one of the rules has it) has to give what it gives in " +
+		"the rule that registers her"
 }

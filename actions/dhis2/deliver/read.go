@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -178,10 +179,10 @@ func (d *delivery) namesNobody(i *item) bool {
 }
 
 func notThereYet(i *item) actions.Outcome {
+	hint := "it is tried again by itself; see whether the record that creates it has arrived"
 	return actions.Outcome{
 		Status: actions.Retry, Class: actions.ClassParent, Problem: diag.Problem{Code: "not-there-yet",
-			Message: i.object.Label() + ": DHIS2 has no such object yet",
-			Hint:    "it is tried again by itself; see whether the record that creates it has arrived"},
+			Message: i.object.Label() + ": DHIS2 has no such object yet", Hint: cmp.Or(awaitedHint(i), hint)},
 	}
 }
 
