@@ -9,7 +9,6 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // target is one field of DHIS2 that the rule may set.
@@ -126,54 +125,6 @@ func (m *matcher) take(t *target, f *field, reason string) {
 		return
 	}
 	t.field, t.reason, t.format = f, reason, format
-}
-
-// dateFormats are how dates are written where not as 2026-03-31.
-var dateFormats = []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "dd.MM.yyyy", "yyyy/MM/dd",
-	"d MMM yyyy"}
-
-// numberFormats are how numbers are written where not as 1234.5.
-var (
-	numberFormats = []string{"1.234,5", "1,234.5"}
-	numberTypes   = []string{"NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE",
-		"UNIT_INTERVAL", "PERCENTAGE"}
-)
-
-// fits tells whether all that a field holds can be converted to a type, and with which format.
-func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
-	k.Future = true
-	all := func(k value.Kind) *diag.Problem {
-		for _, text := range f.distinct() {
-			if _, p := k.Convert(text, m.context); p != nil {
-				return p
-			}
-		}
-		return nil
-	}
-	problem := all(k)
-	if problem == nil {
-		return true, "", ""
-	}
-	candidates, what := numberFormats, "numbers"
-	if k.Type == "DATE" || k.Type == "AGE" {
-		candidates, what = dateFormats, "dates"
-	}
-	if k.Type == "DATE" || k.Type == "AGE" || slices.Contains(numberTypes, k.Type) {
-		var fit []string
-		for _, candidate := range candidates {
-			if formatted, err := k.WithFormat(candidate); err == nil && all(formatted) == nil {
-				fit = append(fit, candidate)
-			}
-		}
-		switch len(fit) {
-		case 1:
-			return true, fit[0], ""
-		case 0:
-		default:
-			return false, "", "its " + what + " fit several formats: add format: " + strings.Join(fit, " or ")
-		}
-	}
-	return false, "", "what the sample holds does not fit: it " + problem.Message
 }
 
 // sameName says why a field is surely meant: it is called like the target, or like its code.

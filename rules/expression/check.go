@@ -25,6 +25,7 @@ type checker struct {
 	names    map[file.Location][]string
 	lets     []letName
 	items    []predicateItem // of the predicates around
+	hyphens  []file.Location // of names reported for their hyphens
 	frame    frame           // for what is worked out while compiling; its limits hold for the whole expression
 }
 

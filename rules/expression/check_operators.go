@@ -52,11 +52,6 @@ func (c *checker) number(t term, operator string) bool {
 }
 
 func (c *checker) binary(n *ast.BinaryNode) term {
-	if n.Operator == "-" {
-		if t, ok := c.hyphenated(n); ok {
-			return t
-		}
-	}
 	if t, ok := c.notBeforeComparison(n); ok {
 		return t
 	}

@@ -3,10 +3,10 @@ package expression
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 )
 
@@ -128,58 +128,28 @@ func compilePattern(pattern string) (any, error) {
 	return re, nil
 }
 
-// hyphenated finds a field whose name has a hyphen, which reads like a subtraction: trigger.form.visit-date.
-func (c *checker) hyphenated(n *ast.BinaryNode) (term, bool) {
-	first := n.Left
-	for {
-		b, ok := first.(*ast.BinaryNode)
-		if !ok || b.Operator != "-" {
-			break
+// hyphenated finds a field whose name has a hyphen, which reads like a subtraction: trigger.form.visit-date. base is
+// what the field is of, key where its name begins. What follows in the name is not reported once more.
+func (c *checker) hyphenated(base term, key file.Location) (term, bool) {
+	end := key.To
+	for end < len(c.text) && (c.text[end] == '-' || c.text[end] == '_' || unicode.IsLetter(c.text[end]) ||
+		unicode.IsDigit(c.text[end])) {
+		end++
+	}
+	for ; end > key.To; end-- {
+		name := string(c.text[key.From:end])
+		if !strings.Contains(name, "-") || base.shape.fields[name] == nil {
+			continue
 		}
-		first = b.Left
+		at := file.Location{From: key.From, To: end}
+		c.hyphens = append(c.hyphens, at)
+		return c.report(at, CodeUnknownField, fmt.Sprintf("the name %q has a hyphen in it, which reads as minus here", name),
+			fmt.Sprintf("write %s[%q]", c.source(base), name)), true
 	}
-	m, ok := first.(*ast.MemberNode)
-	if !ok {
-		return term{}, false
-	}
-	key, ok := m.Property.(*ast.StringNode)
-	if !ok {
-		return term{}, false
-	}
-	at := c.span(n.Right, key.Location())
-	name := string(c.text[at.From:min(at.To, len(c.text))])
-	base, ok := c.shapeBelow(m.Node)
-	if !ok || base.fields[name] == nil || strings.ContainsFunc(name, unicode.IsSpace) {
-		return term{}, false
-	}
-	whole := c.wholeSpan(m.Node)
-	return c.report(at, CodeUnknownField, fmt.Sprintf("the name %q has a hyphen in it, which reads as minus here", name),
-		fmt.Sprintf("write %s[%q]", string(c.text[whole.From:whole.To]), name)), true
+	return term{}, false
 }
 
-// shapeBelow is the shape of a name and fields below it, without reporting anything.
-func (c *checker) shapeBelow(n ast.Node) (*Shape, bool) {
-	switch n := n.(type) {
-	case *ast.IdentifierNode:
-		s, ok := c.scope.shapes[n.Value]
-		return s, ok
-	case *ast.MemberNode:
-		key, ok := n.Property.(*ast.StringNode)
-		if !ok {
-			return nil, false
-		}
-		s, ok := c.shapeBelow(n.Node)
-		if !ok || s.fields[key.Value] == nil {
-			return nil, false
-		}
-		return s.fields[key.Value], true
-	}
-	return nil, false
-}
-
-func (c *checker) wholeSpan(n ast.Node) file.Location {
-	if m, ok := n.(*ast.MemberNode); ok {
-		return c.span(m, c.wholeSpan(m.Node), m.Property.Location())
-	}
-	return c.span(n)
+// ofHyphenated tells whether a name is the rest of one that has been reported for its hyphen.
+func (c *checker) ofHyphenated(at file.Location) bool {
+	return slices.ContainsFunc(c.hyphens, func(l file.Location) bool { return at.From >= l.From && at.To <= l.To })
 }

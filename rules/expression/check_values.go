@@ -26,6 +26,9 @@ func (c *checker) identifier(n *ast.IdentifierNode) term {
 		}
 	}
 	shape, ok := c.scope.shapes[n.Value]
+	if !ok && c.ofHyphenated(at) {
+		return c.broken(at)
+	}
 	if !ok {
 		return c.unknownName(n.Value, at)
 	}
@@ -229,6 +232,9 @@ func (c *checker) readChain(root *ast.IdentifierNode, members []*ast.MemberNode)
 		key := m.Property.(*ast.StringNode)
 		shape := Dynamic()
 		if !t.shape.isDynamic() {
+			if found, ok := c.hyphenated(t, key.Location()); ok {
+				return found
+			}
 			field, problem := c.field(t, key.Value)
 			if problem != nil {
 				return c.report(key.Location(), problem.Code, problem.Message, problem.Hint)

@@ -1,6 +1,8 @@
 package value
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/culvert/culvert/rules/dateformat"
@@ -74,46 +76,13 @@ func isNumeric(kind string) bool {
 	return false
 }
 
-// datePatterns are how people write dates, with what to call them.
-var datePatterns = []struct{ pattern, words string }{
-	{"dd/MM/yyyy", "day/month/year"}, {"MM/dd/yyyy", "month/day/year"}, {"dd-MM-yyyy", "day, month, year"},
-	{"MM-dd-yyyy", "month, day, year"},
-	{"dd.MM.yyyy", "day, month, year"}, {"yyyy/MM/dd", "year/month/day"}, {"dd MMM yyyy", "day, month in letters, year"},
-	{"dd-MMM-yyyy", "day, month in letters, year"},
-	{"dd MMMM yyyy", "day, month in full, year"}, {"MMM dd, yyyy", "month in letters, day, year"},
-	{"dd/MM/yy{1930}", "day/month/year of two digits"}, {"MM/dd/yy{1930}", "month/day/year of two digits"},
-	{"dd-MM-yy{1930}", "day, month, year of two digits"},
-	{"dd.MM.yy{1930}", "day, month, year of two digits"}, {"dd-MMM-yy{1930}", "day, month in letters, year of two digits"},
-}
-
-// fitting lists the forms that a date is written in, and what to call the first of them.
-func fitting(day string, patterns []struct{ pattern, words string }) (fits []string, words string) {
-	for _, p := range patterns {
-		format, err := dateformat.Compile(p.pattern)
-		if err != nil || !format.Reads(day) {
-			continue
-		}
-		if fits = append(fits, p.pattern); words == "" {
-			words = p.words
-		}
-	}
-	return fits, words
-}
-
-// looseDates are forms with days and months of one digit, which fit whatever the strict ones fit.
-var looseDates = []struct{ pattern, words string }{
-	{"d/M/yyyy", "day/month/year"}, {"M/d/yyyy", "month/day/year"}, {"d.M.yyyy", "day, month, year"},
-	{"d-M-yyyy", "day, month, year"}, {"yyyy.MM.dd", "year, month, day"},
-	{"d/M/yy{1930}", "day/month/year of two digits"}, {"M/d/yy{1930}", "month/day/year of two digits"},
-}
-
 // dateHint names the format in which a date is written.
 func dateHint(s string, declared bool, otherwise string) string {
-	day, _, _ := strings.Cut(s, "T")
-	fits, words := fitting(day, datePatterns)
-	if len(fits) == 0 {
-		fits, words = fitting(day, looseDates)
+	if _, _, iso := instant(s, nil); iso {
+		return otherwise
 	}
+	fits := dateformat.Guess(s)
+	day, _, _ := strings.Cut(s, "T")
 	parts := strings.FieldsFunc(day, func(r rune) bool { return r == '-' || r == '/' || r == '.' })
 	switch {
 	case len(s) == 4 && digits(s):
@@ -123,12 +92,22 @@ func dateHint(s string, declared bool, otherwise string) string {
 		return "the calendar has no such day: correct it in the source"
 	case len(fits) == 0:
 		return otherwise
+	case fits[0].Language != "":
+		return fmt.Sprintf("read it in the expression: date(…, %q, %q)", fits[0].Pattern, fits[0].Language)
 	case declared:
-		return "it is written " + words +
+		return "it is written as " + asYAML(fits[0]) +
 			", and the rule says another format: correct it in the source, or split such rows off"
 	case len(fits) == 1:
-		return "it is " + words + ": write `format: " + fits[0] + "`"
+		return "write `format: " + asYAML(fits[0]) + "`, as it is written"
 	}
-	return "its form is that of `format: " + fits[0] + "` and of `format: " + fits[1] +
+	return "its form is that of `format: " + asYAML(fits[0]) + "` and of `format: " + asYAML(fits[1]) +
 		"`: write the one that the source means"
+}
+
+// asYAML is a format as it can stand anywhere in a rule file.
+func asYAML(w dateformat.Written) string {
+	if strings.ContainsAny(w.Pattern, ",:'{}") {
+		return strconv.Quote(w.Pattern)
+	}
+	return w.Pattern
 }
