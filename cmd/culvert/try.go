@@ -20,7 +20,7 @@ func (a *app) tryCommand() *cobra.Command {
 	var number int
 	var format string
 	c := &cobra.Command{
-		Use:   "try RULE SAMPLE",
+		Use:   "try RULE [SAMPLE]",
 		Short: "Show each step of a rule on one record, and what would be sent; nothing is",
 		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the
 value going in and coming out, and the exact DHIS2 objects with their names and uids: what would

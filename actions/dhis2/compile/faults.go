@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // parted is a planner that stops at what it cannot do without, such as the org unit or the day, and
@@ -17,10 +18,13 @@ type parted interface {
 
 // planned plans a record; of one that fails, all that is wrong is kept where failures are collected.
 func planned(k planner, s *rules.Scope, p *plan) error {
+	again, done := traceOnce(s)
+	defer done()
 	err := k.plan(s, p)
 	if err == nil {
 		return nil
 	}
+	again()
 	whole, ok := k.(parted)
 	if !ok {
 		return err
@@ -38,6 +42,33 @@ func planned(k planner, s *rules.Scope, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// traceOnce has the trace told no step a second time once again is called, for the parts of a record that fails are
+// looked at anew. done gives the scope its own trace back.
+func traceOnce(s *rules.Scope) (again, done func()) {
+	trace := s.Trace
+	if trace == nil {
+		return func() {}, func() {}
+	}
+	type known struct {
+		what, name string
+		place      diag.Place
+	}
+	told := make(map[known]bool)
+	of := func(step rules.Step) known { return known{step.What, step.Name, step.Place} }
+	s.Trace = func(step rules.Step) {
+		told[of(step)] = true
+		trace(step)
+	}
+	again = func() {
+		s.Trace = func(step rules.Step) {
+			if !told[of(step)] {
+				trace(step)
+			}
+		}
+	}
+	return again, func() { s.Trace = trace }
 }
 
 func (e *entityPlan) parts(s *rules.Scope) []func() error {
