@@ -46,6 +46,21 @@ func (o objects) Names(collection, field string) []string {
 	return names
 }
 
+func (o objects) Among(collection, ref string) Among {
+	if collection != "dataElements" {
+		return Among{}
+	}
+	a := Among{What: "group", Near: []string{"Weights"}}
+	if ref == "Weights" {
+		a.ID, a.Holds = "groupUID111", func(o *Object) bool { return o.Code == "W" }
+	}
+	return a
+}
+
+func (o objects) AmongNames(string) []string { return []string{"Weights"} }
+
+func (o objects) Lacks(what string) bool { return what == Members }
+
 func testDirectory() objects {
 	country := &Object{ID: "countryUID1", Name: "Tamala", Level: 1}
 	north := &Object{ID: "northernUID", Code: "N", Name: "Northern", Level: 2, Parent: country,
@@ -63,7 +78,7 @@ func testDirectory() objects {
 			clinic("chilengaUID", "CHI", "Chilenga Clinic", south, "1002"),
 			clinic("hopeNorth11", "HN", "Hope", north, "1003"), clinic("hopeSouth11", "HS", "Hope", south, "1004"),
 		},
-		"dataElements": {{ID: "weightUID11", Code: "W", Name: "Weight"}},
+		"dataElements": {{ID: "weightUID11", Code: "W", Name: "Weight"}, {ID: "wightUID111", Code: "H", Name: "Wight"}},
 	}
 }
 

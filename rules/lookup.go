@@ -21,9 +21,11 @@ type Lookup struct {
 
 	candidates []candidate
 	within     *Expr
-	kin        *Expr // of parent_of and ancestor_of
-	level      int   // 0: any; of ancestor_of, or what is searched
-	ancestor   bool  // kin is of ancestor_of
+	kin        *Expr              // of parent_of and ancestor_of
+	level      int                // 0: any; of ancestor_of, or what is searched
+	among      func(*Object) bool // nil: all are searched
+	used       []Used
+	ancestor   bool // kin is of ancestor_of
 	match      matchWay
 	onMissing  lookupPolicy
 	onMany     lookupPolicy
@@ -235,11 +237,12 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	scope := c.itemScope()
 	r := c.reader(key.Value, n, c.keysOfLookup(n))
 	l.level = r.Whole("level")
+	l.onMissing, l.onMany = lookupPolicies[r.Word("on_missing")], lookupPolicies[r.Word("on_many")]
 	switch {
 	case way == "in" && c.isAsked(n):
 		c.askedLookup(l, r, scope)
 	case way == "in":
-		c.metadataLookup(l, r, scope)
+		c.metadataLookup(l, key, r, scope)
 	case way == "table":
 		c.tableLookup(l, r, scope)
 	default:
@@ -248,7 +251,6 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	if v := r.Node("within"); v != nil {
 		l.within = c.expr(v, scope, expression.Anything)
 	}
-	l.onMissing, l.onMany = lookupPolicies[r.Word("on_missing")], lookupPolicies[r.Word("on_many")]
 	l.depth = l.itemDepth()
 	l.perItem = l.depth > 0
 	return l
@@ -329,7 +331,7 @@ func (l *Lookup) expressions() []*Expr {
 var matchWays = map[string]matchWay{"exact": matchExact, "ignore_case": matchFolded, "fuzzy": matchFuzzy}
 
 // metadataLookup reads a lookup with in:.
-func (c *compiler) metadataLookup(l *Lookup, r settings.Reader, scope *expression.Scope) {
+func (c *compiler) metadataLookup(l *Lookup, key *yamlnode.Node, r settings.Reader, scope *expression.Scope) {
 	in := r.Node("in")
 	if !isValue(in) {
 		return // the schema has said so
@@ -344,6 +346,8 @@ func (c *compiler) metadataLookup(l *Lookup, r settings.Reader, scope *expressio
 			diag.Suggest(in.Value, collections, "collections"))
 	} else {
 		fields = d.Fields(in.Value)
+		c.readCollection(l, in, key)
+		c.readAmong(l, r)
 	}
 	l.match = matchWays[r.Word("match")]
 	if l.level > 0 && l.Collection != orgUnits {

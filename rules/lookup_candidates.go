@@ -90,7 +90,16 @@ func (c *compiler) checkConstant(l *Lookup, cand candidate) {
 		return
 	}
 	text := textOf(v)
+	if c.env.Directory.Lacks(l.Collection) {
+		return
+	}
 	hits := c.env.Directory.Find(l.Collection, cand[0].field, text)
+	if l.among != nil {
+		hits = slices.DeleteFunc(slices.Clone(hits), func(o *Object) bool { return !l.among(o) })
+	}
+	if len(hits) == 1 {
+		l.use(hits[0].ID, cand[0].expr.Place)
+	}
 	switch {
 	case len(hits) == 0:
 		c.fault(cand[0].expr.Place, "unknown-object", fmt.Sprintf("no %s has the %s %q", l.Collection, cand[0].field, text),
@@ -98,7 +107,7 @@ func (c *compiler) checkConstant(l *Lookup, cand candidate) {
 	case len(hits) > 1 && l.onMany == lookupFail && l.level == 0:
 		c.fault(cand[0].expr.Place, "ambiguous-object",
 			fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text),
-			"use its code or id"+nameSome(anyOf(hits)))
+			l.narrowing("use its code or id")+nameSome(anyOf(hits)))
 	}
 }
 
@@ -108,6 +117,17 @@ func anyOf(objects []*Object) []any {
 		list[i] = o
 	}
 	return list
+}
+
+// names gives the values of a field that the lookup may find.
+func (l *Lookup) names(field string) []string {
+	names := l.directory.Names(l.Collection, field)
+	if l.among == nil {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(l.directory.Find(l.Collection, field, name), l.among)
+	})
 }
 
 // prepare sets up the search that does not regard case.
@@ -121,7 +141,7 @@ func (l *Lookup) prepare() {
 			// Made when the first record needs it: a country has tens of thousands of names.
 			l.folded[cr.field] = sync.OnceValue(func() *foldedNames {
 				names := &foldedNames{written: map[string][]string{}}
-				for _, name := range l.directory.Names(l.Collection, cr.field) {
+				for _, name := range l.names(cr.field) {
 					key := foldKey(name)
 					if len(names.written[key]) == 0 {
 						names.keys = append(names.keys, key)

@@ -45,6 +45,10 @@ var lookupKeys = []settings.Field{
 	{Name: "level", Type: settings.Whole, Min: 1, With: []string{"in", "parent_of", "ancestor_of"},
 		Doc: "level in the hierarchy: of the ancestor, or the only one at which org units are searched"},
 	{Name: "within", Ref: "expression", With: []string{"in"}, Doc: "an org unit; only those below it are searched"},
+	{Name: "among", Ref: "name", With: []string{"in"},
+		Doc: "what the objects belong to, by name, code or UID: the option set of options, the program of " +
+			"programStages, the category of categoryOptions, the category combo of categoryOptionCombos, an org unit " +
+			"group of organisationUnits"},
 	{Name: "match", Type: settings.Word, Words: []string{"exact", "ignore_case", "fuzzy"}, With: []string{"in", "table"},
 		Doc: "how values are compared: exactly (the default), without regard to case and spaces, or by the " +
 			"nearest name. A fuzzy match is taken only when no other name is as near"},

@@ -115,7 +115,7 @@ func (l *Lookup) suggest(s *Scope, f *Failure) {
 		if err != nil || strings.TrimSpace(text) == "" {
 			continue
 		}
-		if near := diag.Nearest(strings.TrimSpace(text), l.directory.Names(l.Collection, cand[0].field)); len(near) > 0 {
+		if near := diag.Nearest(strings.TrimSpace(text), l.names(cand[0].field)); len(near) > 0 {
 			f.Hint = fmt.Sprintf("did you mean %s? %s", diag.Names(near, "or"), strings.ToUpper(f.Hint[:1])+f.Hint[1:])
 			return
 		}
@@ -138,7 +138,7 @@ func (l *Lookup) search(cand candidate, texts []string, within *Object) []any {
 	var hits []any
 	for _, text := range l.spellings(cand[0].field, texts[0]) {
 		for _, o := range l.directory.Find(l.Collection, cand[0].field, text) {
-			if l.level > 0 && o.Level != l.level || within != nil && !liesWithin(o, within) {
+			if l.among != nil && !l.among(o) || l.level > 0 && o.Level != l.level || within != nil && !liesWithin(o, within) {
 				continue
 			}
 			fits := true
@@ -213,6 +213,8 @@ func fieldOf(o *Object, field string) string {
 		return o.Code
 	case "name":
 		return o.Name
+	case "username":
+		return o.Username
 	}
 	return o.Attributes[field]
 }
@@ -301,7 +303,7 @@ func (l *Lookup) many(hits []any, values string) (any, error) {
 	f := &Failure{Problem: diag.Problem{
 		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s", l.Name, len(hits),
 			l.where()+nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
-		Hint: "look up by id or code, add level: or within:, or say on_many: first",
+		Hint: l.narrowing("look up by id or code, add level: or within:, or say on_many: first"),
 	}}
 	switch l.onMany {
 	case lookupBlank:
@@ -312,6 +314,16 @@ func (l *Lookup) many(hits []any, values string) (any, error) {
 		f.Skip = true
 	}
 	return nil, f
+}
+
+// narrowing says how a lookup finds fewer.
+func (l *Lookup) narrowing(usual string) string {
+	if l.directory != nil && l.among == nil && l.table == nil && l.Collection != orgUnits {
+		if a := l.directory.Among(l.Collection, ""); a.What != "" {
+			return fmt.Sprintf("add among: with the name of the %s, look up by id, or say on_many: first", a.What)
+		}
+	}
+	return usual
 }
 
 // compareHits orders objects by name; rows of a table keep their order.

@@ -118,6 +118,24 @@ type Directory interface {
 	Find(collection, field, value string) []*Object
 	// Names gives the values of a field for suggestions; it may be large.
 	Names(collection, field string) []string
+	// Among finds by uid, code or name what objects of a collection belong to, such as the set of an option.
+	Among(collection, ref string) Among
+	// AmongNames lists what they may belong to, for suggestions.
+	AmongNames(collection string) []string
+	// Lacks tells whether a collection, or Members, was not read: no rule asked for it, or it may not be seen.
+	Lacks(what string) bool
+}
+
+// Members stands for which objects are in which groups, for Directory.Lacks.
+const Members = "members"
+
+// Among is what objects of a collection belong to.
+type Among struct {
+	What      string // such as option set; empty where objects of the collection belong to nothing
+	ID        string // of the one that was found
+	Ambiguous []string
+	Near      []string
+	Holds     func(*Object) bool
 }
 
 // Object is a metadata object as expressions see it.
@@ -126,9 +144,11 @@ type Object struct {
 	Code       string            `expr:"code"`
 	Name       string            `expr:"name"`
 	Level      int               `expr:"level"`
-	Parent     *Object           `expr:"parent"`     // of an org unit; nil at the top
+	Parent     *Object           `expr:"parent"`     // of an org unit, nil at the top; of an option its set, of a stage its program
 	Ancestors  []*Object         `expr:"ancestors"`  // of an org unit, from the top to its parent
 	Attributes map[string]string `expr:"attributes"` // metadata attribute values by the attribute's name
+	Groups     []*Object         `expr:"groups"`     // of an org unit
+	Username   string            `expr:"username"`   // of a user
 }
 
 // TriggerKind is a kind of trigger, as far as the language must know it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +86,7 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 			fmt.Fprintf(raw(a.stderr), "\r\033[K%s: %s (%d), %d of %d", s.Name, p.Collection, p.Objects, p.Done, p.Total)
 		}
 	}
-	r, err := project.Sync(ctx, client, filepath.Join(a.dir, project.MetadataDir, s.Name), !check, progress)
+	r, err := project.Sync(ctx, client, a.dir, s.Name, !check, progress)
 	if isTerminal(a.stderr) {
 		fmt.Fprint(raw(a.stderr), "\r\033[K")
 	}
@@ -123,7 +122,7 @@ func (a *app) printChanges(ctx context.Context, server string, r *project.SyncRe
 		uses = p.Uses(server)
 	}
 	for _, c := range r.Changes {
-		fmt.Fprintf(a.stdout, "  %s%s\n", c.Words, uses.Of(c.ID))
+		fmt.Fprintf(a.stdout, "  %s%s\n", c.Words, uses.OfChange(c))
 	}
 	if !check {
 		fmt.Fprintln(a.stdout, "run `culvert validate` to see what it means for the rules")

@@ -155,7 +155,7 @@ func (d *demo) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := project.Sync(ctx, client, filepath.Join(d.Dir, project.MetadataDir, s.Name), true, nil)
+	r, err := project.Sync(ctx, client, d.Dir, s.Name, true, nil)
 	if err != nil {
 		return err
 	}

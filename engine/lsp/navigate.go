@@ -200,6 +200,15 @@ func (v *view) usesOf(s symbol) []diag.Place {
 func (v *view) usesOfObject(id string) []diag.Place {
 	var places []diag.Place
 	for _, r := range v.space.session.Project().Rules {
+		if r.Rule != nil {
+			for _, l := range r.Lookups {
+				for _, use := range l.Used() {
+					if use.ID == id && !slices.Contains(places, use.Place) {
+						places = append(places, use.Place)
+					}
+				}
+			}
+		}
 		for _, a := range r.Actions {
 			if u, ok := a.(actions.User); ok {
 				for _, use := range u.Uses() {

@@ -24,6 +24,7 @@ const (
 	slotUnit   // a fixed org unit
 	slotCombo  // a category option combo of a data element
 	slotCollection
+	slotAmong // what the objects that a lookup searches belong to
 	slotServer
 	slotFile
 )
@@ -71,7 +72,7 @@ func (v *view) slotOf(path []*entry) slot {
 		}
 		return v.mapSlot(keys[min(2, len(keys)):])
 	case "lookups":
-		return lookupSlot(keys, last)
+		return v.lookupSlot(path, keys, last)
 	case "actions", "defaults":
 		return v.actionSlot(keys, last)
 	}
@@ -89,18 +90,26 @@ func triggerSlot(keys []string, last string) slot {
 	return slotOther
 }
 
-func lookupSlot(keys []string, last string) slot {
-	switch {
-	case len(keys) < 3:
-		return slotOther
-	case last == "in" && len(keys) == 3:
-		return slotCollection
-	case last == "table" && len(keys) == 3:
-		return slotFile
-	case slices.Contains([]string{"match", "on_missing", "on_many", "level"}, last) && len(keys) == 3:
+// lookupSlot is of the keys within lookups: expressions stand where the keys are declared to hold them,
+// and behind the fields to search by.
+func (v *view) lookupSlot(path []*entry, keys []string, last string) slot {
+	if len(keys) < 3 {
 		return slotOther
 	}
-	return slotExpression
+	if len(keys) == 3 {
+		switch last {
+		case "in":
+			return slotCollection
+		case "table":
+			return slotFile
+		case "among":
+			return slotAmong
+		}
+	}
+	if v.schemaAt(path).ref == "expression" {
+		return slotExpression
+	}
+	return slotOther
 }
 
 // mapSlot is of the keys within a value map.

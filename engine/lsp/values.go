@@ -109,8 +109,17 @@ func (p *proposals) objects(s slot, at []*entry) {
 	case slotCombo:
 		p.combos(p.fieldAt(append(slices.Clone(body.path()), body.child("data_element"))))
 	case slotCollection:
-		for _, name := range x.Directory().Collections() {
+		for _, name := range slices.Concat(x.Directory().Collections(), project.AskedKind(x).Collections()) {
 			p.add(name, kindConstant, "", "", "")
+		}
+	case slotAmong:
+		in := ""
+		if parent := at[len(at)-1].parent; parent != nil {
+			in = parent.text("in")
+		}
+		what := x.Directory().Among(in, "").What
+		for _, name := range x.Directory().AmongNames(in) {
+			p.add(name, kindConstant, what, "", "")
 		}
 	}
 }

@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -18,16 +19,22 @@ type SyncResult struct {
 	Warnings []string // what a person should know though the sync went on
 }
 
-// Sync reads a server's metadata and compares it with the snapshot in dir; with write set the snapshot is replaced.
-func Sync(ctx context.Context, c *client.Client, dir string, write bool,
+// Sync reads a server's metadata, and what the rules of the project ask for, and compares it with the
+// snapshot in the project's metadata/NAME; with write set the snapshot is replaced.
+func Sync(ctx context.Context, c *client.Client, root, name string, write bool,
 	progress func(metadata.Progress)) (*SyncResult, error) {
+	dir := filepath.Join(root, MetadataDir, name)
+	wanted, err := Wanted(root)
+	if err != nil {
+		return nil, err
+	}
 	old, err := previous(dir)
 	if err != nil {
 		return nil, err
 	}
 	r := &SyncResult{First: old == nil}
 	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress,
-		Warn: func(m string) { r.Warnings = append(r.Warnings, m) }})
+		Wanted: wanted, Warn: func(m string) { r.Warnings = append(r.Warnings, m) }})
 	if err != nil {
 		return nil, err
 	}

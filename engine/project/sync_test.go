@@ -31,7 +31,8 @@ func TestSyncReplacesABrokenSnapshot(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	dir := filepath.Join(t.TempDir(), "national")
+	root := t.TempDir()
+	dir := filepath.Join(root, MetadataDir, "national")
 	for _, step := range []struct {
 		name string
 		harm func() error
@@ -48,7 +49,7 @@ func TestSyncReplacesABrokenSnapshot(t *testing.T) {
 		if err := step.harm(); err != nil {
 			t.Fatal(name, err)
 		}
-		r, err := Sync(context.Background(), c, dir, true, nil)
+		r, err := Sync(context.Background(), c, root, "national", true, nil)
 		if err != nil || len(r.Warnings) > 0 {
 			t.Fatalf("%s: %v, warnings %q", name, err, r.Warnings)
 		}
@@ -56,7 +57,7 @@ func TestSyncReplacesABrokenSnapshot(t *testing.T) {
 			t.Errorf("%s: %v after the sync", name, err)
 		}
 	}
-	again, err := Sync(context.Background(), c, dir, false, nil)
+	again, err := Sync(context.Background(), c, root, "national", false, nil)
 	if err != nil || again.First || len(again.Changes) > 0 {
 		t.Errorf("a sync of the same: %+v, %v", again, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -22,17 +23,40 @@ func (p *Project) Uses(server string) Uses {
 		if r.Server != server {
 			continue
 		}
+		if r.Rule != nil {
+			for _, l := range r.Lookups {
+				for _, use := range l.Used() {
+					out[use.ID] = append(out[use.ID], placeOf(use.Place))
+				}
+			}
+		}
 		for _, a := range r.Actions {
 			u, ok := a.(actions.User)
 			if !ok {
 				continue
 			}
 			for _, use := range u.Uses() {
-				out[use.ID] = append(out[use.ID], fmt.Sprintf("%s:%d", use.Place.File, use.Place.Range.Start.Line))
+				out[use.ID] = append(out[use.ID], placeOf(use.Place))
 			}
 		}
 	}
 	return out
+}
+
+func placeOf(p diag.Place) string { return fmt.Sprintf("%s:%d", p.File, p.Range.Start.Line) }
+
+// OfChange words the uses of what a change is about: the object, or for one that rules do not name what it
+// lies in, such as the set of an option.
+func (u Uses) OfChange(c metadata.Change) string {
+	if words := u.Of(c.ID); words != "" || c.Collection != metadata.OptionsInSets {
+		return words
+	}
+	for _, id := range c.About {
+		if words := u.Of(id); words != "" {
+			return words
+		}
+	}
+	return ""
 }
 
 // Of words the uses of one object, "" when there are none.

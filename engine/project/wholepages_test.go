@@ -68,7 +68,7 @@ func syncTamala(t *testing.T, dir string, more ...string) {
 			t.Error(err)
 		}
 	}()
-	if _, err := Sync(t.Context(), c, filepath.Join(dir, MetadataDir, "national"), true, nil); err != nil {
+	if _, err := Sync(t.Context(), c, dir, "national", true, nil); err != nil {
 		t.Fatal(err)
 	}
 }

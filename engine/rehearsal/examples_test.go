@@ -66,7 +66,7 @@ func load(t *testing.T, loader *project.Loader, dir string) *project.Project {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := project.Sync(ctx, client, filepath.Join(dir, project.MetadataDir, s.Name), true, nil); err != nil {
+	if _, err := project.Sync(ctx, client, dir, s.Name, true, nil); err != nil {
 		t.Fatal(err)
 	}
 	p, err := loader.Load(ctx, dir)
@@ -92,8 +92,11 @@ func startSandbox(t *testing.T) string {
 	if err := examples.Write("photos", dir, func(p string) bool { return p == "input/wounds.json" }); err != nil {
 		t.Fatal(err)
 	}
+	if err := examples.Write("lookups", dir, func(p string) bool { return p == "input/home-visits.json" }); err != nil {
+		t.Fatal(err)
+	}
 	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"),
-		More: []string{filepath.Join(dir, "input", "wounds.json")}})
+		More: []string{filepath.Join(dir, "input", "wounds.json"), filepath.Join(dir, "input", "home-visits.json")}})
 	if err != nil {
 		t.Fatal(err)
 	}

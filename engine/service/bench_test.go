@@ -76,8 +76,7 @@ func nullProject(tb testing.TB, trigger, sample, text string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true,
-		nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, dir, "national", true, nil); err != nil {
 		tb.Fatal(err)
 	}
 	return dir

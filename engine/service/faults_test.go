@@ -161,8 +161,7 @@ func syncProject(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true,
-		nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, dir, "national", true, nil); err != nil {
 		t.Fatal(err)
 	}
 }

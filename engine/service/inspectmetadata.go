@@ -100,8 +100,14 @@ func (s *inspection) Object(server, uid string) *console.Object {
 		x.Type, x.Options = set.ValueType, t.options(uid)
 		return &x
 	}
-	if name := t.index.NameOf(uid); name != "" {
-		x := t.object(metadata.Named{ID: uid, Name: name}, "object")
+	if collection, named, parent := t.index.Find(uid); named != nil {
+		x := t.object(*named, cmp.Or(kinds[collection], "object"))
+		if parent != nil {
+			x.In = parent.Name
+		}
+		if collection == metadata.OrgUnitGroups {
+			x.Parts = t.members(uid)
+		}
 		if u := t.index.OrgUnitByID(uid); u != nil {
 			x = t.object(u.Named, "org unit")
 			if u.Parent != nil {
@@ -111,6 +117,19 @@ func (s *inspection) Object(server, uid string) *console.Object {
 		return &x
 	}
 	return nil
+}
+
+// mostMembers is how many org units of a group are shown.
+const mostMembers = 500
+
+// members lists the org units in a group.
+func (t *tree) members(uid string) (out []console.Object) {
+	for _, ref := range t.index.OrgUnitGroupByID(uid).OrgUnits {
+		if u := t.index.OrgUnitByID(ref.ID); u != nil && len(out) < mostMembers {
+			out = append(out, t.object(u.Named, "org unit"))
+		}
+	}
+	return out
 }
 
 // kinds are what the collections of DHIS2 are called one by one.
@@ -123,7 +142,8 @@ var kinds = map[string]string{
 	metadata.CategoryCombos:       "category combo",
 	metadata.CategoryOptionCombos: "category option combo", metadata.Categories: "category",
 	metadata.CategoryOptions:   "category option",
-	metadata.RelationshipTypes: "relationship type",
+	metadata.RelationshipTypes: "relationship type", metadata.OrgUnitGroups: "org unit group", metadata.Users: "user",
+	metadata.OrgUnitLevels: "level",
 }
 
 // mostHits is how many objects a search shows.

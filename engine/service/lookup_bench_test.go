@@ -229,7 +229,7 @@ func syncBench(b *testing.B, dir string) {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := project.Sync(b.Context(), client, filepath.Join(dir, project.MetadataDir, "national"), true, nil); err != nil {
+	if _, err := project.Sync(b.Context(), client, dir, "national", true, nil); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -148,8 +148,7 @@ func (s *soak) sync() {
 		s.t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := project.Sync(context.Background(), client, filepath.Join(s.dir, project.MetadataDir, server.Name), true,
-		nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, s.dir, server.Name, true, nil); err != nil {
 		s.t.Fatal(err)
 	}
 }

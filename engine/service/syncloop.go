@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/culvert/culvert/engine/project"
@@ -58,15 +57,15 @@ func (s *Service) syncServer(ctx context.Context, name string) ([]string, error)
 		return nil, fmt.Errorf("wait for the sync that is under way: %w", ctx.Err())
 	}
 	began := time.Now()
-	r, err := project.Sync(ctx, s.clients.get(name), filepath.Join(s.o.Dir, project.MetadataDir, name), true, nil)
+	r, err := project.Sync(ctx, s.clients.get(name), s.o.Dir, name, true, nil)
 	if err != nil {
 		return nil, err
 	}
 	uses := s.current.Load().Uses(name)
 	changes := make([]string, 0, len(r.Changes))
 	for _, c := range r.Changes {
-		changes = append(changes, c.Words+uses.Of(c.ID))
-		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.Of(c.ID))
+		changes = append(changes, c.Words+uses.OfChange(c))
+		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.OfChange(c))
 	}
 	s.synced.set(name, changes)
 	s.unitSync.synced.set(ctx, name, began)

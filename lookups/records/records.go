@@ -37,7 +37,7 @@ func (Kind) Keys(string) []settings.Field {
 	return []settings.Field{
 		{Name: "rule", Type: settings.Texts, LeftOut: "the rule's own records",
 			Doc: "the rules whose earlier records are meant, one or several"},
-		{Name: "values", Type: settings.Mapping, LeftOut: "none",
+		{Name: "values", Type: settings.Named, Each: &settings.Field{Ref: "expression"}, LeftOut: "none",
 			Doc: "what is kept in mind of each earlier record: expressions over it, as `trigger`, by names of your own"},
 	}
 }

@@ -30,6 +30,7 @@ const (
 	ProgramRuleVariables    = "programRuleVariables"
 	Constants               = "constants"
 	OrgUnitGroups           = "organisationUnitGroups"
+	Users                   = "users"
 )
 
 // formerNames is the file of Snapshot.Former; the server knows no such collection.
@@ -201,6 +202,9 @@ func collections() []collection {
 		set[OrgUnitGroup]{name: OrgUnitGroups, // read by readUnitGroups
 			of: func(s *Snapshot) *[]OrgUnitGroup { return &s.OrgUnitGroups },
 			id: func(x *OrgUnitGroup) string { return x.ID }, tidy: (*OrgUnitGroup).tidy},
+		set[Account]{name: Users, // read by readUsers
+			of: func(s *Snapshot) *[]Account { return &s.Users },
+			id: func(x *Account) string { return x.ID }},
 		set[FormerNames]{name: formerNames,
 			of: func(s *Snapshot) *[]FormerNames { return &s.Former },
 			id: func(x *FormerNames) string { return x.ID }},

@@ -55,6 +55,8 @@ func Diff(old, fresh *Snapshot) []Change {
 	pair(old.RelationshipTypes, fresh.RelationshipTypes, func(r *RelationshipType) string { return r.ID },
 		d.relationshipType)
 	d.programRules()
+	d.groups()
+	pair(old.Users, fresh.Users, func(u *Account) string { return u.ID }, d.account)
 	pair(old.OrgUnits, fresh.OrgUnits, func(o *OrgUnit) string { return o.ID }, d.orgUnit)
 	slices.SortStableFunc(d.changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name),
@@ -69,7 +71,7 @@ func rank(collection string) int {
 		DataSets, OptionSets,
 		OptionsInSets, CategoryCombos, CategoryOptionCombos, Categories, CategoryOptions, RelationshipTypes, ProgramRules,
 		ProgramRuleVariables, Constants, OrgUnitGroups, Attributes,
-		OrgUnitLevels, OrgUnits}, collection)
+		OrgUnitLevels, OrgUnits, Users}, collection)
 }
 
 // differ collects changes.
@@ -156,6 +158,9 @@ func (d *differ) named() {
 	for _, id := range slices.Sorted(maps.Keys(before)) {
 		was := before[id]
 		is, stays := now[id]
+		if d.notBoth(was.collection) {
+			continue
+		}
 		if !stays {
 			d.changes = append(d.changes, Change{Kind: Removed, Collection: was.collection, ID: id, Name: was.named.Name,
 				About: parentOf(was),
@@ -174,7 +179,7 @@ func (d *differ) named() {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(now)) {
-		if _, known := before[id]; !known {
+		if _, known := before[id]; !known && !d.notBoth(now[id].collection) {
 			o := now[id]
 			d.changes = append(d.changes, Change{Kind: Added, Collection: o.collection, ID: id, Name: o.named.Name,
 				About: parentOf(o),

@@ -9,7 +9,7 @@ type part struct {
 	content         string
 }
 
-// programRules compares rules and what they use: variables, constants, org unit groups. They are
+// programRules compares rules and what they use: variables and constants. They are
 // compared whole, as nobody names their properties in a rule file.
 func (d *differ) programRules() {
 	for collection, list := range map[string]func(x *Index) []part{
@@ -28,10 +28,6 @@ func (d *differ) programRules() {
 		Constants: func(x *Index) []part {
 			return parts(x.Snapshot.Constants, func(c Constant) part { return part{id: c.ID, content: content(c)} },
 				func(c Constant) string { return c.Name })
-		},
-		OrgUnitGroups: func(x *Index) []part {
-			return parts(x.Snapshot.OrgUnitGroups, func(g OrgUnitGroup) part { return part{id: g.ID, content: content(g)} },
-				func(g OrgUnitGroup) string { return g.Name })
 		},
 	} {
 		d.parts(collection, list(d.old), list(d.fresh))

@@ -16,12 +16,30 @@ func (x *Index) Directory() rules.Directory { return x.directory }
 type directory struct {
 	x       *Index
 	names   []string // of the collections, in the order of the docs
-	sources map[string]source
-	objects map[string][]atomic.Pointer[rules.Object] // by collection and position
+	entries map[string]*entry
 
 	attributesOnce sync.Once
 	attributeName  map[string]string             // uid of a metadata attribute -> its name
 	byAttribute    map[string]map[string][]int32 // attribute's name -> value -> positions of org units
+
+	groupsOnce sync.Once
+	groupsOf   map[string][]int32 // uid of an org unit -> positions of its groups
+}
+
+// entry is one collection. Finders of what lies inside other objects are made when they are first needed.
+type entry struct {
+	once    sync.Once
+	make    func() source
+	source  source
+	objects []atomic.Pointer[rules.Object] // by position
+}
+
+func (e *entry) ready() *entry {
+	e.once.Do(func() {
+		e.source = e.make()
+		e.objects = make([]atomic.Pointer[rules.Object], e.source.size())
+	})
+	return e
 }
 
 // source is a finder of any type.
@@ -52,27 +70,62 @@ func (s anySource[T]) byID(id string) *Named {
 }
 
 func newDirectory(x *Index) *directory {
-	d := &directory{x: x, sources: map[string]source{}, objects: map[string][]atomic.Pointer[rules.Object]{}}
-	d.add(OrgUnits, anySource[OrgUnit]{x.orgUnits})
-	d.add(DataElements, anySource[DataElement]{x.elements})
-	d.add(TrackedEntityAttributes, anySource[TrackedEntityAttribute]{x.attributes})
-	d.add(Programs, anySource[Program]{x.programs})
-	d.add(TrackedEntityTypes, anySource[TrackedEntityType]{x.types})
-	d.add(DataSets, anySource[DataSet]{x.dataSets})
-	d.add(OptionSets, anySource[OptionSet]{x.optionSets})
-	d.add(CategoryCombos, anySource[CategoryCombo]{x.combos})
-	d.add(CategoryOptionCombos, anySource[CategoryOptionCombo]{x.optionCombos})
-	d.add(Categories, anySource[Category]{x.categories})
-	d.add(CategoryOptions, anySource[CategoryOption]{x.options})
-	d.add(RelationshipTypes, anySource[RelationshipType]{x.relationships})
-	d.add(Attributes, anySource[Attribute]{x.metaAttrs})
+	d := &directory{x: x, entries: map[string]*entry{}}
+	add(d, OrgUnits, x.orgUnits)
+	add(d, OrgUnitGroups, x.groups)
+	add(d, DataElements, x.elements)
+	add(d, TrackedEntityAttributes, x.attributes)
+	add(d, Programs, x.programs)
+	d.addLater(ProgramStages, func() source {
+		var all []ProgramStage
+		for i := range x.Snapshot.Programs {
+			all = append(all, x.Snapshot.Programs[i].Stages...)
+		}
+		return anySource[ProgramStage]{newFinder(ProgramStages, all, func(o *ProgramStage) *Named { return &o.Named })}
+	})
+	add(d, TrackedEntityTypes, x.types)
+	add(d, DataSets, x.dataSets)
+	add(d, OptionSets, x.optionSets)
+	d.addLater(OptionsInSets, func() source {
+		var all []optionOf
+		for i := range x.Snapshot.OptionSets {
+			set := &x.Snapshot.OptionSets[i]
+			for j := range set.Options {
+				all = append(all, optionOf{&set.Options[j], set})
+			}
+		}
+		return anySource[optionOf]{newFinder(OptionsInSets, all, func(o *optionOf) *Named { return &o.option.Named })}
+	})
+	add(d, CategoryCombos, x.combos)
+	add(d, CategoryOptionCombos, x.optionCombos)
+	add(d, Categories, x.categories)
+	add(d, CategoryOptions, x.options)
+	add(d, RelationshipTypes, x.relationships)
+	add(d, Attributes, x.metaAttrs)
+	d.addLater(Users, func() source { return newAccounts(x.Snapshot.Users) })
 	return d
 }
 
-func (d *directory) add(name string, s source) {
+type optionOf struct {
+	option *Option
+	set    *OptionSet
+}
+
+func add[T any](d *directory, name string, f *finder[T]) {
+	d.addLater(name, func() source { return anySource[T]{f} })
+}
+
+func (d *directory) addLater(name string, make func() source) {
 	d.names = append(d.names, name)
-	d.sources[name] = s
-	d.objects[name] = make([]atomic.Pointer[rules.Object], s.size())
+	d.entries[name] = &entry{make: make}
+}
+
+// source gives the finder of a collection; nil when there is no such collection.
+func (d *directory) source(collection string) source {
+	if e := d.entries[collection]; e != nil {
+		return e.ready().source
+	}
+	return nil
 }
 
 // Collections lists what lookups may search.
@@ -81,8 +134,11 @@ func (d *directory) Collections() []string { return slices.Clone(d.names) }
 // Fields lists what a collection can be searched by: id, code, name, and for org units the short
 // name and the metadata attributes.
 func (d *directory) Fields(collection string) []string {
-	if _, ok := d.sources[collection]; !ok {
+	if d.entries[collection] == nil {
 		return nil
+	}
+	if collection == Users {
+		return []string{"username", "id", "name"}
 	}
 	fields := []string{"id", "code", "name"}
 	if collection != OrgUnits {
@@ -100,8 +156,8 @@ func (d *directory) Fields(collection string) []string {
 // Find gives every object of a collection whose field has the value: exactly, or, where none has,
 // a code or name that differs in nothing that is seen, such as a space at its end.
 func (d *directory) Find(collection, field, value string) []*rules.Object {
-	s, ok := d.sources[collection]
-	if !ok || value == "" {
+	s := d.source(collection)
+	if s == nil || value == "" {
 		return nil
 	}
 	var fit []int32
@@ -119,9 +175,12 @@ func (d *directory) Find(collection, field, value string) []*rules.Object {
 			fit = spelledAs(s, value, func(n *Named) string { return n.Name })
 		}
 	default:
-		if collection == OrgUnits {
+		switch collection {
+		case OrgUnits:
 			d.attributes()
 			fit = d.byAttribute[field][value]
+		case Users:
+			fit = s.(*accounts).byUsername(field, value)
 		}
 	}
 	found := make([]*rules.Object, len(fit))
@@ -139,8 +198,8 @@ func spelledAs(s source, value string, text func(*Named) string) []int32 {
 
 // Names gives the values of a field for suggestions.
 func (d *directory) Names(collection, field string) []string {
-	s, ok := d.sources[collection]
-	if !ok {
+	s := d.source(collection)
+	if s == nil {
 		return nil
 	}
 	var names []string
@@ -154,12 +213,15 @@ func (d *directory) Names(collection, field string) []string {
 			}
 		}
 	default:
-		if collection == OrgUnits {
+		switch collection {
+		case OrgUnits:
 			d.attributes()
 			for value := range d.byAttribute[field] {
 				names = append(names, value)
 			}
 			slices.Sort(names)
+		case Users:
+			names = s.(*accounts).usernames(field)
 		}
 	}
 	return names
@@ -193,14 +255,24 @@ func (d *directory) attributes() {
 
 // object gives the object at a position, made once. Two goroutines may make it at the same time: the first one stays.
 func (d *directory) object(collection string, i int32) *rules.Object {
-	slot := &d.objects[collection][i]
+	e := d.entries[collection].ready()
+	slot := &e.objects[i]
 	if o := slot.Load(); o != nil {
 		return o
 	}
-	n := d.sources[collection].at(i)
+	n := e.source.at(i)
 	o := &rules.Object{ID: n.ID, Code: n.Code, Name: n.Name}
-	if collection == OrgUnits {
+	switch collection {
+	case OrgUnits:
 		d.fillOrgUnit(o, &d.x.Snapshot.OrgUnits[i])
+	case ProgramStages:
+		o.Parent = d.objectOf(Programs, d.x.stages[n.ID].program.ID)
+	case OptionsInSets:
+		o.Parent = d.objectOf(OptionSets, e.source.(anySource[optionOf]).items[i].set.ID)
+	case CategoryOptionCombos:
+		o.Parent = d.objectOf(CategoryCombos, d.x.Snapshot.CategoryOptionCombos[i].CategoryCombo.ID)
+	case Users:
+		o.Username = d.x.Snapshot.Users[i].Username
 	}
 	if !slot.CompareAndSwap(nil, o) {
 		return slot.Load()
@@ -217,6 +289,9 @@ func (d *directory) fillOrgUnit(o *rules.Object, unit *OrgUnit) {
 			o.Attributes[name] = v.Value
 		}
 	}
+	if _, taken := o.Attributes["shortName"]; !taken && unit.ShortName != "" {
+		o.Attributes["shortName"] = unit.ShortName
+	}
 	// The path is made of uids from the top down; it cannot contain a cycle as parents could.
 	above, _ := strings.CutSuffix(strings.Trim(unit.Path, "/"), unit.ID)
 	for id := range strings.SplitSeq(strings.Trim(above, "/"), "/") {
@@ -230,4 +305,16 @@ func (d *directory) fillOrgUnit(o *rules.Object, unit *OrgUnit) {
 	if len(o.Ancestors) > 0 {
 		o.Parent = o.Ancestors[len(o.Ancestors)-1]
 	}
+	d.memberships()
+	for _, at := range d.groupsOf[unit.ID] {
+		o.Groups = append(o.Groups, d.object(OrgUnitGroups, at))
+	}
+}
+
+// objectOf gives the object with a uid, nil when there is none.
+func (d *directory) objectOf(collection, id string) *rules.Object {
+	if i, ok := d.source(collection).position(id); ok {
+		return d.object(collection, i)
+	}
+	return nil
 }

@@ -142,7 +142,8 @@ func (f *folder) info(name string, into any) error {
 }
 
 // optional are the files that snapshots of earlier Culverts lack; the next sync writes them.
-var optional = map[string]bool{formerNames: true, ProgramRuleVariables: true, Constants: true, OrgUnitGroups: true}
+var optional = map[string]bool{formerNames: true, ProgramRuleVariables: true, Constants: true, OrgUnitGroups: true,
+	Users: true}
 
 func (f *folder) collection(c collection, s *Snapshot) error {
 	name := c.title() + ".json"

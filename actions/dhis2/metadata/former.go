@@ -77,7 +77,7 @@ func (x *Index) named(collection, id string) *Named {
 	case OptionsInSets:
 		return x.optionByID(id)
 	default:
-		if source, ok := x.directory.sources[collection]; ok {
+		if source := x.directory.source(collection); source != nil {
 			return source.byID(id)
 		}
 	}
@@ -104,7 +104,7 @@ func (x *Index) has(collection, ref string) bool {
 			}
 		}
 	default:
-		if source, ok := x.directory.sources[collection]; ok {
+		if source := x.directory.source(collection); source != nil {
 			return len(source.byCode(ref)) > 0 || len(source.byName(ref)) > 0
 		}
 	}
@@ -158,4 +158,20 @@ func (x *Index) NameOf(uid string) string {
 		}
 	}
 	return ""
+}
+
+// Find gives whatever has the uid with its collection, and what it lies in, nil for nothing.
+func (x *Index) Find(uid string) (collection string, found, in *Named) {
+	if stage, program := x.StageByID(uid); stage != nil {
+		return ProgramStages, &stage.Named, &program.Named
+	}
+	for _, name := range x.directory.names {
+		if n := x.named(name, uid); n != nil {
+			if o := x.directory.objectOf(name, uid); o != nil && o.Parent != nil {
+				in = &Named{ID: o.Parent.ID, Name: o.Parent.Name}
+			}
+			return name, n, in
+		}
+	}
+	return "", nil, nil
 }

@@ -3,10 +3,13 @@ package metadata
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
 )
 
 // groupAsked finds the org unit groups, by uid or code, that an expression of a program rule asks about.
@@ -29,44 +32,81 @@ func groupsAsked(rules []ProgramRule) map[string]bool {
 	return asked
 }
 
-// readUnitGroups reads the org unit groups that program rules ask about, and no other: with their
-// members they can be large.
+// readUnitGroups reads what the org unit groups are called; and which org units are in them of those that
+// program rules ask about alone, unless rules ask for groups: the members may be many.
 func (r *reading) readUnitGroups(ctx context.Context) error {
 	asked := groupsAsked(r.fresh.ProgramRules)
-	if len(asked) == 0 {
-		return nil
-	}
 	err := r.patiently(ctx, OrgUnitGroups, func() error {
+		if r.options.GroupMembers {
+			return r.groups(ctx, nil, true)
+		}
+		if err := r.groups(ctx, nil, false); err != nil {
+			return err
+		}
 		var ids []string
-		err := r.server.Pages(ctx, OrgUnitGroups, "id,code", nil, idPage, func(o json.RawMessage) error {
-			var g Named
-			if err := json.Unmarshal(o, &g); err != nil {
-				return plainJSON(err)
-			}
+		for _, g := range r.fresh.OrgUnitGroups {
 			if asked[g.ID] || asked[g.Code] && g.Code != "" {
 				ids = append(ids, g.ID)
 			}
+		}
+		if len(ids) == 0 {
 			return nil
-		})
-		if err != nil || len(ids) == 0 {
+		}
+		named := r.fresh.OrgUnitGroups
+		if err := r.groups(ctx, ids, true); err != nil {
 			return err
 		}
-		r.fresh.OrgUnitGroups = nil
-		filter := []string{"id:in:[" + strings.Join(ids, ",") + "]"}
-		return r.server.Pages(ctx, OrgUnitGroups, "id,code,name,organisationUnits[id]", filter, 10,
-			func(o json.RawMessage) error {
-				var g OrgUnitGroup
-				if err := json.Unmarshal(o, &g); err != nil {
-					return plainJSON(err)
-				}
-				if slices.Contains(ids, g.ID) {
-					r.fresh.OrgUnitGroups = append(r.fresh.OrgUnitGroups, g)
-				}
-				return nil
-			})
+		for _, g := range named {
+			if !slices.ContainsFunc(r.fresh.OrgUnitGroups, func(x OrgUnitGroup) bool { return x.ID == g.ID }) {
+				r.fresh.OrgUnitGroups = append(r.fresh.OrgUnitGroups, g)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", OrgUnitGroups, err)
 	}
+	r.fresh.Server.Holds = append(r.fresh.Server.Holds, HoldsGroups)
+	if r.options.GroupMembers {
+		r.fresh.Server.Holds = append(r.fresh.Server.Holds, HoldsMembers)
+	}
 	return nil
+}
+
+// Groups with their members come in small pages.
+const memberPage = 10
+
+// groups reads the org unit groups, those of the uids alone where there are some.
+func (r *reading) groups(ctx context.Context, uids []string, members bool) error {
+	fields, page := "id,code,name", idPage
+	if members {
+		fields, page = fields+",organisationUnits[id]", memberPage
+	}
+	var filter []string
+	if len(uids) > 0 {
+		filter = []string{"id:in:[" + strings.Join(uids, ",") + "]"}
+	}
+	clear := func() { r.fresh.OrgUnitGroups = nil }
+	return r.pages(ctx, OrgUnitGroups, fields, filter, page, clear, func(o json.RawMessage) error {
+		var g OrgUnitGroup
+		if err := json.Unmarshal(o, &g); err != nil {
+			return plainJSON(err)
+		}
+		if g.ID != "" && (len(uids) == 0 || slices.Contains(uids, g.ID)) {
+			r.fresh.OrgUnitGroups = append(r.fresh.OrgUnitGroups, g)
+		}
+		return nil
+	})
+}
+
+// pages reads a collection that is no file of its own kind, again from the start when others change it meanwhile.
+func (r *reading) pages(ctx context.Context, name, fields string, filter []string, page int, clear func(),
+	add func(json.RawMessage) error) error {
+	for try := 1; ; try++ {
+		clear()
+		err := r.server.Pages(ctx, name, fields, filter, page, add)
+		if !errors.Is(err, client.ErrChanged) || try == rereads {
+			return err
+		}
+	}
 }

@@ -11,6 +11,7 @@ type Index struct {
 	Snapshot *Snapshot
 
 	orgUnits      *finder[OrgUnit]
+	groups        *finder[OrgUnitGroup]
 	programs      *finder[Program]
 	types         *finder[TrackedEntityType]
 	attributes    *finder[TrackedEntityAttribute]
@@ -44,6 +45,7 @@ func NewIndex(s *Snapshot) *Index {
 	x := &Index{
 		Snapshot: s,
 		orgUnits: newFinder(OrgUnits, s.OrgUnits, func(o *OrgUnit) *Named { return &o.Named }),
+		groups:   newFinder(OrgUnitGroups, s.OrgUnitGroups, func(o *OrgUnitGroup) *Named { return &o.Named }),
 		programs: newFinder(Programs, s.Programs, func(o *Program) *Named { return &o.Named }),
 		types: newFinder(TrackedEntityTypes, s.TrackedEntityTypes,
 			func(o *TrackedEntityType) *Named { return &o.Named }),
@@ -236,6 +238,7 @@ func (x *Index) Renamed(collection, ref string) (uid, now string, ok bool) {
 
 // ByID lookups give nil for an unknown uid.
 func (x *Index) OrgUnitByID(id string) *OrgUnit                     { return x.orgUnits.byID(id) }
+func (x *Index) OrgUnitGroupByID(id string) *OrgUnitGroup           { return x.groups.byID(id) }
 func (x *Index) DataElementByID(id string) *DataElement             { return x.elements.byID(id) }
 func (x *Index) AttributeByID(id string) *TrackedEntityAttribute    { return x.attributes.byID(id) }
 func (x *Index) TrackedEntityTypeByID(id string) *TrackedEntityType { return x.types.byID(id) }

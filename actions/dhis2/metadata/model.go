@@ -30,8 +30,11 @@ type Snapshot struct {
 	ProgramRules            []ProgramRule
 	ProgramRuleVariables    []ProgramRuleVariable
 	Constants               []Constant
-	// OrgUnitGroups are those alone that program rules ask about: a country's groups may be as large as its org units.
+	// OrgUnitGroups come without their members, which may be as many as a country's org units, but for those that
+	// program rules ask about and where rules ask for groups; see Holds.
 	OrgUnitGroups []OrgUnitGroup
+	// Users are read where rules ask for users alone.
+	Users []Account
 	// Former holds the names and codes that objects had at earlier syncs, by which rules may still call them.
 	Former []FormerNames
 }
@@ -59,6 +62,7 @@ type ServerInfo struct {
 	Full     time.Time `json:"full,omitzero"`   // when every object was last read, not only changed ones
 	Reads    int       `json:"reads,omitempty"` // what a sync reads: see reads
 	Area     *geo.Area `json:"area,omitempty"`  // where the country lies; nil when the org units do not tell
+	Holds    []string  `json:"holds,omitempty"` // what not every snapshot has: HoldsGroups and so on
 }
 
 // User is the account that syncs and delivers, with what it may do.
@@ -350,5 +354,18 @@ type Constant struct {
 // OrgUnitGroup is a set of org units.
 type OrgUnitGroup struct {
 	Named
-	OrgUnits []Ref `json:"organisationUnits"`
+	OrgUnits []Ref `json:"organisationUnits,omitempty"`
 }
+
+// Account is a user whom events may be assigned to. Nothing else is kept of anybody.
+type Account struct {
+	Named
+	Username string `json:"username"`
+}
+
+// What ServerInfo.Holds names.
+const (
+	HoldsGroups  = "organisationUnitGroups"         // all org unit groups
+	HoldsMembers = "organisationUnitGroups.members" // and the org units in all of them
+	HoldsUsers   = "users"
+)

@@ -146,7 +146,7 @@ func TestSyncProgramRules(t *testing.T) {
 		s.Constants[0].Value != 200 {
 		t.Errorf("%d rules, %d variables, constants %v", len(s.ProgramRules), len(s.ProgramRuleVariables), s.Constants)
 	}
-	if len(s.OrgUnitGroups) != 1 || len(s.OrgUnitGroups[0].OrgUnits) != 1 {
+	if len(s.OrgUnitGroups) != 2 || len(s.OrgUnitGroups[0].OrgUnits) != 1 {
 		t.Errorf("org unit groups %v, want the one that is asked about with its org unit", s.OrgUnitGroups)
 	}
 	dir := filepath.Join(t.TempDir(), "national")

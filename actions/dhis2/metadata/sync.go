@@ -36,6 +36,13 @@ type Options struct {
 	// Pause is the first wait before a collection is read again that the server or the line failed on,
 	// doubled each time; 0: 2 s.
 	Pause time.Duration
+	Wanted
+}
+
+// Wanted is what is read only where rules ask for it: it is much, or about people.
+type Wanted struct {
+	Users        bool
+	GroupMembers bool // of org unit groups
 }
 
 // Progress is how far a sync has come.
@@ -75,6 +82,9 @@ func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapsh
 		return nil, err
 	}
 	if err := r.readUnitGroups(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.readUsers(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.fetchMissingReferences(ctx); err != nil {

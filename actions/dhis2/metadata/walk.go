@@ -42,6 +42,10 @@ func everyObject(s *Snapshot) iter.Seq[object] {
 			return yield(object{Attributes, &o.Named, nil})
 		}) && each(s.OrgUnitLevels, func(o *OrgUnitLevel) bool {
 			return yield(object{OrgUnitLevels, &o.Named, nil})
+		}) && each(s.OrgUnitGroups, func(o *OrgUnitGroup) bool {
+			return yield(object{OrgUnitGroups, &o.Named, nil})
+		}) && each(s.Users, func(o *Account) bool {
+			return yield(object{Users, &o.Named, nil})
 		}) && each(s.OrgUnits, func(o *OrgUnit) bool {
 			return yield(object{OrgUnits, &o.Named, nil})
 		})

@@ -14,14 +14,17 @@ type Options struct {
 	codes  map[string]string   // exact code -> code
 	names  map[string][]string // exact name -> codes
 	folded map[string][]string // code or name in lower case -> codes
+	ids    map[string]string   // uid -> code: lookups find options
 	list   []string            // what a person may write, for suggestions
 }
 
 // NewOptions builds the finder of an option set.
 func NewOptions(set *metadata.OptionSet) *Options {
-	o := &Options{Name: set.Name, codes: map[string]string{}, names: map[string][]string{}, folded: map[string][]string{}}
+	o := &Options{Name: set.Name, codes: map[string]string{}, names: map[string][]string{}, folded: map[string][]string{},
+		ids: map[string]string{}}
 	for _, option := range set.Options {
 		o.codes[option.Code] = option.Code
+		o.ids[option.ID] = option.Code
 		if !slices.Contains(o.names[option.Name], option.Code) {
 			o.names[option.Name] = append(o.names[option.Name], option.Code)
 		}
@@ -46,7 +49,7 @@ func (o *Options) fold(text, code string) {
 }
 
 // Find gives the codes of the options that a text means: by its code, then by its name, then by
-// either of them in other letters' case. Several fit where a set has options of one name; which is
+// either of them in other letters' case, then by its uid. Several fit where a set has options of one name; which is
 // meant is never guessed.
 func (o *Options) Find(text string) (codes []string) {
 	if code, ok := o.codes[text]; ok {
@@ -55,7 +58,13 @@ func (o *Options) Find(text string) (codes []string) {
 	if fits := o.names[text]; len(fits) > 0 {
 		return fits
 	}
-	return o.folded[strings.ToLower(text)]
+	if fits := o.folded[strings.ToLower(text)]; len(fits) > 0 {
+		return fits
+	}
+	if code, ok := o.ids[text]; ok {
+		return []string{code}
+	}
+	return nil
 }
 
 // one gives the option that a text means; a problem when it means none, or several.

@@ -20,7 +20,7 @@ func Tamala() (folder string, err error) { return tamala() }
 // Remove removes what Tamala gave; call it when the tests are done.
 func Remove() {
 	if dir, err := tamala(); err == nil {
-		_ = os.RemoveAll(dir) // the system's folder of such files is cleared in the end
+		_ = os.RemoveAll(filepath.Dir(dir)) // the system's folder of such files is cleared in the end
 	}
 }
 
@@ -42,6 +42,8 @@ var tamala = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = project.Sync(context.Background(), c, filepath.Join(dir, "national"), true, nil)
-	return dir, err
+	if _, err := project.Sync(context.Background(), c, dir, "national", true, nil); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, project.MetadataDir), nil
 })

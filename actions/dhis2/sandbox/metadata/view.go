@@ -229,8 +229,11 @@ func (v metadataView) access(o object) object {
 func (v metadataView) derive(kind string, o object, name string) (any, bool) {
 	uid := catalog.Str(o, "id")
 	switch name {
-	case "displayName":
-		return o["name"], true
+	case "name", "displayName":
+		if kind == catalog.KindUser {
+			return strings.TrimSpace(catalog.Str(o, "firstName") + " " + catalog.Str(o, "surname")), true
+		}
+		return o["name"], o["name"] != nil || name != "name"
 	case "displayShortName":
 		return o["shortName"], true
 	case "displayDescription":
