@@ -102,8 +102,9 @@ func (s *Console) routes() {
 	for at, page := range map[string]func(*http.Request) (view, error){
 		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause,
 		Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
-		Prefix + "person": s.person,
-		Prefix + "rules":  s.rules, Prefix + "rules/{name}": s.rule,
+		Prefix + "files/{id}": s.file,
+		Prefix + "person":     s.person,
+		Prefix + "rules":      s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
 	} {
 		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))
@@ -115,6 +116,7 @@ func (s *Console) routes() {
 	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
 	s.apiRoutes()
 	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, long(fileTime, s.downloadFailed)))
+	s.mux.HandleFunc("GET "+Prefix+"files/{id}/rows/{row}", as(access.Viewer, s.row))
 	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, long(fileTime, s.download)))
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss,
 		"pause": s.pause, "resume": s.resume, "run": s.runNow} {

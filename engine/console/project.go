@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // Project is the running project, as far as the journal does not tell of it. Safe for concurrent use.
@@ -46,6 +47,14 @@ type Project interface {
 	// Upload takes a file for a rule, as if it had been dropped. Errors made with Refuse are for the
 	// person: a file that was taken before, a rule that takes none. It gives the file's id.
 	Upload(ctx context.Context, rule, name string, content io.Reader) (fileID string, err error)
+	// Row reads a row of a file by what its results say of it, as a record. The error is *RowGone where
+	// that is not possible (any more).
+	Row(ctx context.Context, f journal.File, row results.Row) (Input, error)
+	// Links tells what the objects are that a record of a rule wrote, and where people look at them in
+	// DHIS2; about are the org units that the record is about.
+	Links(ctx context.Context, rule string, objects, about []string) ([]InDHIS2, error)
+	// PersonLink is where people look at a tracked entity; empty where that is not known.
+	PersonLink(server, uid string) string
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
 }
@@ -120,7 +129,8 @@ type Trace struct {
 	Faults   []Fault   `json:"faults,omitempty"`
 	Writes   []Write   `json:"writes,omitempty"`
 	Requests []Request `json:"requests,omitempty"`
-	Note     string    `json:"note,omitempty"` // why it cannot be said what would be sent
+	OrgUnits []string  `json:"org_units,omitempty"` // uids of those that the record is about
+	Note     string    `json:"note,omitempty"`      // why it cannot be said what would be sent
 }
 
 // Step is one thing that happens while a record is evaluated.

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/poll"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // project is a Project with one rule and one server; what is asked of it is noted.
@@ -176,6 +178,27 @@ func (p *project) Sync(_ context.Context, server string) ([]string, error) {
 func (p *project) Upload(_ context.Context, rule, name string, content io.Reader) (string, error) {
 	text, err := io.ReadAll(content)
 	return "f1", errors.Join(err, p.note("upload "+rule+" "+name+" "+string(text)))
+}
+
+func (p *project) Row(_ context.Context, f journal.File, row results.Row) (Input, error) {
+	if err := p.note(fmt.Sprintf("row %d of %s", row.Record, f.Name)); err != nil {
+		return Input{}, err
+	}
+	if row.Record == 3 {
+		return Input{}, &RowGone{Why: "the file is gone"}
+	}
+	return Input{ID: row.ID, Body: []byte(`{"name":"Corrected Awa"}`)}, nil
+}
+
+func (p *project) Links(_ context.Context, _ string, objects, _ []string) (list []InDHIS2, err error) {
+	for _, id := range objects {
+		list = append(list, InDHIS2{ID: id, Kind: "event", URL: "https://dhis2.example.org/hmis/apps/capture#/" + id})
+	}
+	return list, nil
+}
+
+func (p *project) PersonLink(_, uid string) string {
+	return "https://dhis2.example.org/hmis/apps/capture#/" + uid
 }
 
 func (p *project) Outputs(journal.File) (results, failed string) { return p.results, p.failed }

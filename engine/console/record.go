@@ -19,7 +19,8 @@ import (
 // recordView is what the page of a record shows.
 type recordView struct {
 	*journal.Record
-	By       string // what superseded it, or a part of it
+	By       string    // what superseded it, or a part of it
+	InDHIS2  []InDHIS2 // what it wrote
 	Versions []*journal.Record
 	Audit    []journal.AuditEntry
 	Asked    bool // its content is shown
@@ -57,6 +58,9 @@ func (s *Console) record(r *http.Request) (view, error) {
 	data := recordView{Record: rec, Asked: asked, Now: correctable(rec)}
 	ctx := r.Context()
 	if data.By, err = status.SupersededBy(ctx, s.c.Journal, rec); err != nil {
+		return view{}, err
+	}
+	if data.InDHIS2, err = s.c.Running.Links(ctx, rec.Rule, rec.Objects, rec.About); err != nil {
 		return view{}, err
 	}
 	if data.Versions, err = s.versions(ctx, rec); err != nil {

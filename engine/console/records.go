@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +23,10 @@ type recordsView struct {
 	Next    string // the address of the next page; empty: there is none
 	First   string // that of the first page; empty: this is it
 	Partial bool   // the search looked at as many records as it may at once
+	OfFile  string // id of the file whose records they are; empty: of none alone
+
+	Rows     foundRows // of files, that have no record
+	MoreRows string    // the address of further ones; empty: all files were looked through
 }
 
 // query is what records are searched by, as a person wrote it.
@@ -146,23 +151,39 @@ func (s *Console) records(r *http.Request) (view, error) {
 		if f.Before, err = strconv.ParseInt(before, 10, 64); err != nil {
 			return view{}, refused("the page's address is broken: search again")
 		}
-		data.First = addressOf(r, values, 0)
+		data.First = addressOf(r, values, 0, "")
+	}
+	rowsFrom, err := parseRowPlace(values.Get("rows"))
+	if err != nil {
+		return view{}, err
 	}
 	page, err := s.c.Journal.Search(r.Context(), f)
 	if err != nil {
 		return view{}, err
 	}
-	data.List = page.Records
+	data.List, data.OfFile = page.Records, f.FileID
 	if page.Next != 0 {
-		data.Next, data.Partial = addressOf(r, values, page.Next), len(page.Records) < pageSize
+		data.Next, data.Partial = addressOf(r, values, page.Next, ""), len(page.Records) < pageSize
+	}
+	if f.Before == 0 && (f.Text != "" || f.Row != 0) {
+		if data.Rows, err = s.searchRows(r.Context(), f, rowsFrom, pageSize); err != nil {
+			return view{}, err
+		}
+		data.Rows.without(page.Records)
+		if next := data.Rows.Next.String(); next != "" {
+			data.MoreRows = addressOf(r, values, 0, next)
+		}
 	}
 	return view{Title: "Records", Page: "records", Data: data}, nil
 }
 
-// addressOf gives the address of another page of the same search.
-func addressOf(r *http.Request, values url.Values, before int64) string {
+// addressOf gives the address of another page of the same search: of records before one, or of rows
+// of files from a place on.
+func addressOf(r *http.Request, values url.Values, before int64, rows string) string {
+	values = maps.Clone(values)
 	values.Del("before")
 	values.Del("did")
+	values.Set("rows", rows)
 	if before != 0 {
 		values.Set("before", strconv.FormatInt(before, 10))
 	}
@@ -181,14 +202,17 @@ func addressOf(r *http.Request, values url.Values, before int64) string {
 type personView struct {
 	Who string
 	journal.Story
-	Addresses map[string]string // of the servers
+	Links map[string]string // of the tracked entities in DHIS2, by their uids
+	Rows  foundRows         // of files, that have no record
+	More  string            // the address that looks through further files
 }
 
 // longestStory is how many records of one person are shown.
 const longestStory = 200
 
 func (s *Console) person(r *http.Request) (view, error) {
-	data := personView{Who: strings.TrimSpace(r.URL.Query().Get("who")), Addresses: map[string]string{}}
+	values := r.URL.Query()
+	data := personView{Who: strings.TrimSpace(values.Get("who")), Links: map[string]string{}}
 	if data.Who == "" {
 		return view{}, notFound{"the address names nobody"}
 	}
@@ -196,11 +220,22 @@ func (s *Console) person(r *http.Request) (view, error) {
 	if data.Story, err = s.c.Journal.Story(r.Context(), data.Who, longestStory); err != nil {
 		return view{}, err
 	}
-	if len(data.Records) == 0 && len(data.Holders) == 0 {
+	from, err := parseRowPlace(values.Get("rows"))
+	if err != nil {
+		return view{}, err
+	}
+	if data.Rows, err = s.searchRows(r.Context(), journal.Filter{Text: data.Who}, from, pageSize); err != nil {
+		return view{}, err
+	}
+	data.Rows.without(data.Records)
+	if next := data.Rows.Next.String(); next != "" {
+		data.More = addressOf(r, values, 0, next)
+	}
+	if len(data.Records)+len(data.Holders)+len(data.Rows.Rows) == 0 && data.More == "" && from.file == "" {
 		return view{}, notFound{"the journal knows nobody of this external id, key or uid"}
 	}
-	for _, x := range s.c.Running.Servers() {
-		data.Addresses[x.Name] = strings.TrimRight(x.URL, "/")
+	for _, h := range data.Holders {
+		data.Links[h.UID] = s.c.Running.PersonLink(h.Server, h.UID)
 	}
 	return view{Title: data.Who, Page: "person", Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data},
 		nil

@@ -293,7 +293,7 @@ func (m *Importer) said(row results.Row) results.Row {
 func recordResult(rec *journal.Record) results.Row {
 	row := results.Row{
 		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: status.Outcome(rec.State, false),
-		Objects: rec.Objects,
+		Objects: rec.Objects, ID: rec.ID, Key: rec.Key,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
 		row.Message, row.Column, row.Value, row.Hint = allFaults(rec.Problem)

@@ -115,7 +115,7 @@ func (row *fileRow) origin() sources.Origin {
 func (row *fileRow) result() (results.Row, bool) {
 	o := &row.outcome
 	res := results.Row{Record: row.number, Line: row.line, Sheet: row.sheet,
-		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
+		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects, ID: row.id, Key: row.key}
 	if o.Problem != nil && (o.State == journal.Failed || o.State == journal.Delivered) {
 		res.Message, res.Column, res.Value, res.Hint = allFaults(o.Problem)
 	} else if row.repeats > 0 && o.State != journal.Pending {

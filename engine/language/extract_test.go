@@ -59,6 +59,8 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
+	"enrollment", "event", "relationship", "wrote",
+
 	"%s of %s: %s",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
 	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record",

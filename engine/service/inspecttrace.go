@@ -18,10 +18,7 @@ import (
 // somebody whom Culvert has not sent before.
 func (s *inspection) Trace(ctx context.Context, rule string, record console.Input) (*console.Trace, error) {
 	p := s.current.Load()
-	if now := p.Former[rule]; now != "" && p.RuleNamed(rule) == nil {
-		rule = now
-	}
-	flow, _, err := Flow(p, rule)
+	flow, _, err := Flow(p, s.ruleNow(rule))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func (t *tracer) run(in rules.Input) (program.Evaluation, error) {
 	if err != nil {
 		return e, err
 	}
-	t.out.ID, t.out.Key, t.out.Status = e.ID, e.Key, "fine"
+	t.out.ID, t.out.Key, t.out.Status, t.out.OrgUnits = e.ID, e.Key, "fine", e.Plan.About
 	switch {
 	case e.Skipped:
 		t.out.Status = "skipped"

@@ -125,8 +125,8 @@ func TestTheSameContentIsTakenOnce(t *testing.T) {
 	await(t, s.offered)
 	stop()
 	results := sourcetest.ReadFile(t, filepath.Join(drop, "done", "again.results.csv"))
-	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n0,,0,duplicate,,the same content was taken for " +
-		"this rule before,nothing to do; its results are beside the first,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value,id,key\n0,,0,duplicate,,the same content was taken for " +
+		"this rule before,nothing to do; its results are beside the first,,,,\n"
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Error(diff)
 	}

@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func copyRenewed(old, fresh *os.File, rows map[int64]Row) error {
 			return nil
 		}
 		said[row.Record] = true
+		now.ID, now.Key = cmp.Or(now.ID, row.ID), cmp.Or(now.Key, row.Key)
 		return w.Write(now.cells())
 	})
 	if err != nil {
@@ -82,5 +84,6 @@ func (r Row) cells() []string {
 		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
 		strings.Join(r.Objects, " "),
 		tabular.Guard(r.Message), tabular.Guard(r.Hint), tabular.Guard(r.Column), tabular.Guard(r.Value),
+		tabular.Guard(r.ID), tabular.Guard(r.Key),
 	}
 }

@@ -59,10 +59,20 @@ type Row struct {
 	Sheet        string   // or empty
 	Outcome      string   // delivered, unchanged, skipped, failed...
 	Objects      []string // UIDs in DHIS2
+	ID, Key      string   // of the record that the row is; empty in results of earlier versions
 	diag.Problem          // message, hint, and the column whose value is to blame, with that value
 }
 
-var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "fix", "column", "value"}
+var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "fix", "column", "value", "id",
+	"key"}
+
+// formerCells is how many cells a row has that a version before ids and keys wrote.
+const formerCells = 9
+
+// wellFormed tells whether a row of results has as many cells as it may.
+func wellFormed(cells []string) bool {
+	return len(cells) == len(resultsHeader) || len(cells) == formerCells
+}
 
 // said is the cause with the column and value that are to blame, for the row itself.
 func (r *Row) said() string {
@@ -208,7 +218,7 @@ func (w *Writer) Close() error {
 func Read(r io.Reader, do func(offset int64, row Row) error) error {
 	c := csv.NewReader(r)
 	c.ReuseRecord = true
-	c.FieldsPerRecord = len(resultsHeader)
+	c.FieldsPerRecord = -1
 	for first := true; ; first = false {
 		offset := c.InputOffset()
 		cells, err := c.Read()
@@ -251,6 +261,9 @@ func Remarks(path string) (rows int, first Row, err error) {
 }
 
 func resultOf(cells []string) (Row, error) {
+	if !wellFormed(cells) {
+		return Row{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
+	}
 	line, err := strconv.Atoi(cells[0])
 	if err != nil {
 		return Row{}, fmt.Errorf("reading results file: row number %q: %w", cells[0], err)
@@ -259,11 +272,15 @@ func resultOf(cells []string) (Row, error) {
 	if err != nil {
 		return Row{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
-	return Row{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
+	row := Row{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
 		Objects: strings.Fields(cells[4]),
 		Problem: diag.Problem{Message: tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]),
 			Column: tabular.Unguard(cells[7]),
-			Value:  tabular.Unguard(cells[8])}}, nil
+			Value:  tabular.Unguard(cells[8])}}
+	if len(cells) > formerCells {
+		row.ID, row.Key = tabular.Unguard(cells[9]), tabular.Unguard(cells[10])
+	}
+	return row, nil
 }
 
 // resultAt reads one row of a results file.
@@ -272,9 +289,6 @@ func resultAt(f io.ReaderAt, offset int64) (Row, error) {
 	cells, err := c.Read()
 	if err != nil {
 		return Row{}, fmt.Errorf("reading results file: %w", err)
-	}
-	if len(cells) != len(resultsHeader) {
-		return Row{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
 	}
 	return resultOf(cells)
 }

@@ -52,7 +52,7 @@ func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 		}
 	}
 	want := "row,sheet,record,outcome,dhis2 " +
-		"ids,cause,fix,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
+		"ids,cause,fix,column,value,id,key\n2,,1,delivered,,,,,,,\n3,,2,delivered,,,,,,,\n4,,3,delivered,,,,,,,\n"
 	if diff := cmp.Diff(want, sourcetest.ReadFile(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -87,8 +87,8 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,a1 " +
-		"b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value,id,key\n2,,1,delivered,a1 " +
+		"b2,,,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,,,\n"
 	if diff := cmp.Diff(want, sourcetest.ReadFile(t, path)); diff != "" {
 		t.Error(diff)
 	}

@@ -20,6 +20,15 @@ func (c Cell) String() string {
 	return c.DataElement + "." + c.Period + "." + c.OrgUnit + "." + c.CategoryOptionCombo + "." + c.AttributeOptionCombo
 }
 
+// ParseCell reads what String wrote; the data set is not in it.
+func ParseCell(text string) (c Cell, ok bool) {
+	p := strings.Split(text, ".")
+	if len(p) != 5 {
+		return c, false
+	}
+	return Cell{DataElement: p[0], Period: p[1], OrgUnit: p[2], CategoryOptionCombo: p[3], AttributeOptionCombo: p[4]}, true
+}
+
 // DataValue writes or removes one aggregate value.
 type DataValue struct {
 	*Template
