@@ -13,6 +13,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/service"
 )
 
 func (a *app) replayCommand() *cobra.Command {
@@ -23,8 +24,9 @@ func (a *app) replayCommand() *cobra.Command {
 		Use:   "replay",
 		Short: "Send failed records again, once their cause is fixed",
 		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner
-sends them. With --delivered also records that went through before; what would change nothing is
-not sent again, unless --force. What is newer in DHIS2 is never overwritten, unless --force names
+sends them. With --delivered also records that went through before, and rows of dropped files, which
+are read again from where the finished file lies; what would change nothing is not sent again,
+unless --force. What is newer in DHIS2 is never overwritten, unless --force names
 one record by --number or --id: then that one is sent, superseded or not. With --body FILE,
 --number N and --why REASON a corrected content is sent as a new version of the record, which
 supersedes a failed one. It overwrites nothing newer, and is not undone when the source delivers
@@ -66,8 +68,17 @@ the old content once more.`,
 					return err
 				}
 				fmt.Fprintf(a.stdout, "%s put back in line\n", count(n, "record", "records"))
-				if err := a.notReplayed(c.Context(), j, f); err != nil || n > 0 {
+				if err := a.notReplayed(c.Context(), j, f); err != nil {
 					return err
+				}
+				if delivered && f.Code == "" && f.Cause == "" && f.Class == "" && f.Seq == 0 {
+					rows, err := a.replayRows(c.Context(), j, f, force, why)
+					if n += rows; err != nil {
+						return err
+					}
+				}
+				if n > 0 {
+					return nil
 				}
 				return a.nothingReplayed(c.Context(), j, f)
 			})
@@ -80,6 +91,30 @@ the old content once more.`,
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
 	c.Flags().StringVar(&body, "body", "", "file with the record's new content as JSON, - for stdin")
 	return c
+}
+
+// replayRows puts rows of files back in line that went through and have no record of their own. It
+// says which files cannot be read any more.
+func (a *app) replayRows(ctx context.Context, j journal.Journal, f journal.Filter, force bool,
+	why string) (int64, error) {
+	p, err := a.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	done, err := service.RowReplay{Project: p, Journal: j, Filter: f, Force: force}.Do(ctx)
+	if done.Rows > 0 {
+		entry := journal.AuditEntry{At: time.Now(), Who: who(), Did: "replay", Why: why, Count: done.Rows, Subject: "rows of files"}
+		err = errors.Join(err, j.Note(ctx, entry))
+		fmt.Fprintf(a.stdout, "%s of files that had gone through put back in line\n", count(done.Rows, "row", "rows"))
+	}
+	for _, u := range done.Unread {
+		fmt.Fprintf(a.stderr, "the rows of %s (file %s) that had gone through cannot be sent again from here: %v\n",
+			plain(u.File.Name), u.File.ID, u.Err)
+	}
+	if err == nil && len(done.Unread) > 0 {
+		err = errFindings
+	}
+	return done.Rows, err
 }
 
 // correct sends a corrected content in a record's stead.

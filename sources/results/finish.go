@@ -272,6 +272,15 @@ func suffix(name string) string {
 	return ext
 }
 
+// OriginalBeside gives where a finished file of that name lies beside its results; empty where it had none.
+func OriginalBeside(path, name string) string {
+	stem, ok := strings.CutSuffix(path, ".results.csv")
+	if !ok {
+		return ""
+	}
+	return stem + suffix(name)
+}
+
 // Refuse moves a taken file whose rows will not be read to a folder, with results that say why.
 func Refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint string) error {
 	if !disk.Exists(filepath.Join(filepath.Dir(f.Path), planFile)) {
