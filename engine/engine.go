@@ -67,12 +67,15 @@ func New(c Config) (*Runner, error) {
 	end, stop := context.WithCancel(context.Background()) // outlives the runner's context by the drain
 	r.stop = stop
 	servers := slices.Sorted(maps.Keys(c.Servers))
-	r.gate = supervise.NewGate(c.Program, servers, c.Limits.Lease)
+	r.gate = supervise.NewGate(c.Program, servers, c.Limits.Lease, c.Now)
 	writer := &durable.Writer{Journal: c.Journal, Conditions: &r.conditions, Log: c.Log, Now: c.Now, End: end}
+	failed := func(flow *program.Flow, why *journal.Problem) error {
+		return writer.Retry("pause a rule", func(ctx context.Context) error { return r.pauses.Failed(ctx, flow, why) })
+	}
 	r.queue = queue.New(queue.Config{
 		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory,
 		Poll:       c.Limits.Poll,
-		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled,
+		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled, Failed: failed,
 		Added:      func(n int) { r.backlog.Add(int64(n)) },
 		Conditions: &r.conditions, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
 	})
@@ -89,14 +92,17 @@ func New(c Config) (*Runner, error) {
 		Journal: c.Journal, Writer: writer, Queue: r.queue, Gate: r.gate, Servers: servers, Plan: c.Files, Owner: c.Owner,
 		Dispatcher: func(server string) fileimport.Dispatcher { return r.dispatchers[server] },
 		Window:     c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll, Gather: c.Limits.FileCommit,
-		Away: c.Limits.Away, Stopped: r.dispatched,
+		Away: c.Limits.Away, Stopped: r.dispatched, Failed: failed,
 		Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
 		Say: c.Say,
 	})
 	r.Intake = intake.New(intake.Config{
 		Journal: c.Journal, Gate: r.gate, Queue: r.queue, Files: r.files, Owner: c.Owner, Accepting: c.Limits.Accepting,
 		MaxBacklog: c.Limits.Backlog,
-		Backlog:    &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Trace: c.Trace,
+		Failed: func(ctx context.Context, flow *program.Flow, why *journal.Problem) error {
+			return r.pauses.Failed(ctx, flow, why)
+		},
+		Backlog: &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Trace: c.Trace,
 		Log: c.Log, Now: c.Now,
 	})
 	r.supervisors(&c)

@@ -13,8 +13,14 @@ func (r *Runner) Status() status.Runner {
 	prog := r.gate.Program()
 	s := status.Runner{Owner: r.owner, At: r.now(), Started: r.started, Leading: r.gate.Leading(), Rules: prog.Count()}
 	for _, name := range prog.Names() {
-		if f := prog.Rules[name]; f.Invalid != nil && f.Part == "" {
+		switch f := prog.Rules[name]; {
+		case f.Part != "": // it stands as the first part does
+		case f.Invalid != nil:
 			s.Invalid = append(s.Invalid, name)
+		case f.Rule.Delivery.Disabled:
+			s.Disabled = append(s.Disabled, name)
+		case f.Rule.Delivery.Closed(s.At):
+			s.Closed = append(s.Closed, status.Closed{Rule: name, Opens: f.Rule.Delivery.Window.Next(s.At)})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.dispatchers)) {

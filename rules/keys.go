@@ -19,6 +19,17 @@ var ruleKeys = []settings.Field{
 		Doc: "the rule's name, unique in the project; the file's name when left out"},
 	{Name: "description", With: []string{ownWay}, Doc: "what the rule is for, in a sentence"},
 	{Name: "server", Doc: "the server of culvert.yaml to send to; the default one when left out"},
+	{Name: "enabled", Type: settings.Switch, Default: "true",
+		Doc: "false lets the rule rest: it is checked and can be tried and tested, but takes and sends nothing"},
+	{Name: "window", Type: settings.Mapping, Schema: []string{"string", "object"}, Fields: windowKeys,
+		Doc: "when records are sent, such as 18:00-06:00 in quotes; or hours, days and time_zone. Outside of it they " +
+			"are taken, and wait"},
+	{Name: "retry", Type: settings.Mapping, Fields: retryKeys,
+		Doc: "how often, and after which pauses, a record is tried again that could not be delivered for a reason that " +
+			"may pass, or because an object that it needs is not there yet. A server that is away does not count"},
+	{Name: "on_failure", Type: settings.Word, Words: []string{"continue", onFailureStop},
+		Doc: "what a record that fails means for the others: they go on (continue), or the rule is paused (stop) until " +
+			"somebody has looked and resumes it"},
 	{Name: "namespace", Type: settings.Mapping, Schema: []string{"string", "object"}, Fields: namespaceKeys,
 		Doc: "whose ids the rule's are. Two rules share the ids of records only when both name the same namespace; " +
 			"`project` is the one of the whole project. Never change it once data has been sent"},

@@ -259,6 +259,7 @@ func (c *compiler) read(n *yamlnode.Node, name, what string) ([]byte, bool) {
 func (c *compiler) compile() {
 	c.names, c.used = map[string]diag.Place{}, map[string]bool{}
 	c.identity()
+	c.delivery()
 	c.trigger()
 	c.scope = c.newScope()
 	c.maps()

@@ -28,6 +28,7 @@ type Rule struct {
 	Maps     map[string]*ValueMap
 	Actions  []*ActionSpec
 	Tests    []*Test
+	Delivery Delivery // whether and when records are sent
 	Document *yamlnode.Document
 	Bases    []string // the files that the rule takes keys from, nearest first
 

@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 				`record itself)`},
 		{"not a mapping", Rule, "- a\n",
 			`1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", ` +
-				`"description", "extends", "id" and 10 more`},
+				`"description", "enabled", "extends" and 14 more`},
 		{"config", Config, "project: a\nservers: {x: {ulr: https://x}}\n",
 			`2:11 missing-key servers.x has no "url" | add url: (address of DHIS2; a trailing slash, /api or a login page is ` +
 				`understood); ` +

@@ -38,13 +38,17 @@ type Bound struct {
 	// Text is the rule's file, and those that it extends: another text may read the same content in another way.
 	Text    []byte
 	Invalid bool // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
+	Off     bool // the rule is switched off: nothing is taken for it, and nothing asked for
 }
 
-// Valid gives what read makes of the triggers that have no mistakes.
+// Runs tells whether the source asks for records of the rule, or looks for them.
+func (b *Bound) Runs() bool { return !b.Invalid && !b.Off }
+
+// Valid gives what read makes of the triggers that have no mistakes and are not switched off.
 func Valid[R any](bound []Bound, read func(Bound) R) []R {
 	var list []R
 	for _, b := range bound {
-		if !b.Invalid {
+		if b.Runs() {
 			list = append(list, read(b))
 		}
 	}

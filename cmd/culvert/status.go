@@ -57,6 +57,7 @@ func printOverview(w io.Writer, o status.Overview) {
 		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name,
 			o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
 	}
+	printResting(w, o)
 	printEncryption(w, o.Encryption)
 	fmt.Fprintln(w)
 	printRunners(w, o)
@@ -92,6 +93,20 @@ func printOverview(w io.Writer, o status.Overview) {
 			fmt.Fprintf(w, "; next try in %s, and `culvert failures --waiting` says why", length(o.NextTry.Sub(o.At)))
 		}
 		fmt.Fprintln(w)
+	}
+}
+
+// printResting says which rules send nothing now because their files say so.
+func printResting(w io.Writer, o status.Overview) {
+	if len(o.Runners) == 0 {
+		return
+	}
+	for _, name := range o.Runners[0].Disabled {
+		fmt.Fprintf(w, "rule %s is switched off in its file (enabled: false)\n", name)
+	}
+	for _, c := range o.Runners[0].Closed {
+		fmt.Fprintf(w, "rule %s is outside of its window: what it takes waits until %s\n", c.Rule,
+			c.Opens.Local().Format("2006-01-02 15:04"))
 	}
 }
 

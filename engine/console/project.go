@@ -76,7 +76,9 @@ type Rule struct {
 	Address     string    `json:"address,omitempty"` // the path of a webhook, the folder of files, the times of a schedule
 	NextRun     time.Time `json:"next_run,omitzero"` // of a schedule or a poll, where that can be told
 	TakesFiles  bool      `json:"takes_files"`
-	Asks        bool      `json:"asks"` // it asks for its records itself, at times: it can be told to now
+	Asks        bool      `json:"asks"`                  // it asks for its records itself, at times: it can be told to now
+	Disabled    bool      `json:"disabled,omitempty"`    // it is switched off in its file
+	Opens       time.Time `json:"window_opens,omitzero"` // while its window is closed: when it opens
 	Findings    diag.List `json:"-"`
 }
 

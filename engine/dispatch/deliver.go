@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -124,7 +126,7 @@ func (d *Dispatcher) settle(done []decided, results []actions.Result, start time
 	}
 	now := d.Now()
 	for i, x := range done {
-		s := d.Retry.settlement(x.verdict, x.Attempts(), now)
+		s := d.Retry.of(&x.Flow().Rule.Delivery.Retry).settlement(x.verdict, x.Attempts(), now)
 		b.Outcomes[i] = work.Outcome{Work: x.Work, Settlement: s, Unchanged: x.verdict.unchanged,
 			Results: program.ResultsOf(x.Flow(), x.Plan(), x.result.Outcomes)}
 		d.Metrics.Settled(x.Flow().Name(), d.name, s.State, x.verdict.unchanged, s.Problem)
@@ -299,6 +301,18 @@ type Retry struct {
 	Parent       await.Backoff // of records that wait for an object that is not there yet
 	MaxParent    int           // tries before a person must act
 	Random       func() float64
+}
+
+// of is how records of a rule are tried again that says so itself.
+func (r Retry) of(rule *rules.Retry) Retry {
+	if rule.Attempts > 0 {
+		r.MaxTransient, r.MaxParent = rule.Attempts, rule.Attempts
+	}
+	for _, b := range []*await.Backoff{&r.Transient, &r.Parent} {
+		b.Base = cmp.Or(rule.First, min(b.Base, cmp.Or(rule.Longest, b.Base)))
+		b.Cap = cmp.Or(rule.Longest, max(b.Cap, b.Base))
+	}
+	return r
 }
 
 // settlement puts the verdict as the journal keeps it. attempts counts the tries before this one.

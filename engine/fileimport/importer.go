@@ -86,6 +86,8 @@ type Config struct {
 	Poll       time.Duration // for files that nobody told of
 	Gather     time.Duration // how long outcomes of rows may be gathered before they are recorded
 	Away       await.Backoff // between tries of what cannot be read or moved
+	// Failed hears that a row is about to be recorded as failed; the error is only that the runner ends.
+	Failed func(*program.Flow, *journal.Problem) error
 	// Stopped is closed once nothing is sent any more: what was in flight is recorded by then.
 	Stopped <-chan struct{}
 

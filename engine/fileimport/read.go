@@ -238,6 +238,9 @@ func (run *fileRun) submit(c *chunk) {
 	run.noteRepeated(c.rows)
 	for _, row := range c.rows {
 		if o := &row.outcome; row.settled {
+			if o.State == journal.Failed && run.m.Failed(run.flow, o.Problem) != nil {
+				return // the runner ends
+			}
 			run.m.Metrics.Settled(run.flow.Name(), run.flow.Server, o.State, o.Unchanged, o.Problem)
 			run.trace(row)
 		}

@@ -38,6 +38,11 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 		if err != nil {
 			return nil, err
 		}
+		if rec.State == journal.Failed {
+			if err := in.Failed(ctx, p.Flow(rec.Rule), rec.Problem); err != nil {
+				return nil, in.refusal(ctx, "pause a rule", err)
+			}
+		}
 		records[i] = rec
 	}
 	defer in.inTurn(p, b.Records, records)()
@@ -164,7 +169,9 @@ func (in *Intake) record(p *program.Program, item *sources.Record) (*journal.Rec
 		}
 	default:
 		rec.ID, rec.Key, rec.Version = i.ID, i.Key, i.Version
-		if paused := in.Gate.Controls().PausedRule(item.Rule); paused != nil {
+		if flow.Rule.Delivery.Disabled {
+			rec.State, rec.Problem = journal.Held, program.DisabledRule(flow.Rule.Name)
+		} else if paused := in.Gate.Controls().PausedRule(item.Rule); paused != nil {
 			rec.State, rec.Problem = journal.Held, paused
 		}
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	MaxBacklog int64         // accepted records that may wait before the answer is busy; 0: no limit
 	Backlog    *atomic.Int64 // roughly how many wait
 
+	// Failed hears that a record is about to be kept as failed.
+	Failed func(context.Context, *program.Flow, *journal.Problem) error
+
 	Conditions *status.Conditions
 	Outside    *status.Conditions // what is wrong while the engine does its work all the same
 	Metrics    *status.Metrics

@@ -68,7 +68,7 @@ var more = []string{
 	"%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files", "rule", "waiting", "oldest waiting",
 	"last received", "look", "fix", "since", "example", "cause", "value", "column", "state", "key", "tries",
 	"content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers",
-	"audit", "open", "finished", "reachable", "away", "closed", "credentials", "paused", "trying",
+	"audit", "open", "finished", "reachable", "away", "closed", "switched off", "credentials", "paused", "trying",
 	"unusable", "viewer", "operator",
 	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out",
 	"In the last day %s came in and %s went out",

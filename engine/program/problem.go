@@ -74,6 +74,18 @@ func MissingRule(rule string) *journal.Problem {
 	}
 }
 
+// CodeDisabled is the code of what waits of a rule that is switched off.
+const CodeDisabled = "disabled"
+
+// DisabledRule is why the records of a rule are held that is switched off in its file.
+func DisabledRule(rule string) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassMetadata, Problem: diag.Problem{Code: CodeDisabled,
+			Message: fmt.Sprintf("rule %q is switched off (enabled: false)", rule),
+			Hint:    "take enabled: false out of the rule, or settle its records with `culvert dismiss --code disabled`"},
+	}
+}
+
 // NoPayload is why a record without its body fails.
 func NoPayload() *journal.Problem {
 	return &journal.Problem{

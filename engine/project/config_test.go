@@ -228,35 +228,6 @@ func TestTextNeverShowsItself(t *testing.T) {
 	}
 }
 
-func TestWindow(t *testing.T) {
-	night, err := ParseWindow("18:00-06:00")
-	if err != nil {
-		t.Fatal(err)
-	}
-	day, err := ParseWindow("08:30-16:00")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := func(s string) time.Time {
-		x, err := time.Parse("15:04", s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-	for s, want := range map[string][2]bool{"17:59": {false, false}, "18:00": {true, false}, "23:00": {true, false},
-		"05:59": {true, false}, "06:00": {false, false}, "08:30": {false, true}, "15:59": {false, true}} {
-		if night.Open(at(s)) != want[0] || day.Open(at(s)) != want[1] {
-			t.Errorf("%s: night %v, day %v", s, night.Open(at(s)), day.Open(at(s)))
-		}
-	}
-	for _, bad := range []string{"", "18:00", "25:00-06:00", "a-b", "08:00-08:00"} {
-		if _, err := ParseWindow(bad); err == nil {
-			t.Errorf("%q was taken", bad)
-		}
-	}
-}
-
 func FuzzParseConfig(f *testing.F) {
 	f.Add(goodConfig)
 	f.Add("project: [")

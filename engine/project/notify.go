@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/settings"
+	"github.com/culvert/culvert/rules/window"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -59,12 +60,12 @@ func (p *parser) notify(c *Config, r settings.Reader) *Notify {
 			out.Silent[rule.Key.Value] = silent.Duration(rule.Key.Value)
 		}
 	}
-	w, err := ParseWindow(out.Quiet)
+	w, err := window.ParseDaily(out.Quiet)
 	if out.Quiet != "" && err != nil {
 		p.report(r.Node("quiet"), "bad-window", err.Error(), `write the hours as in "22:00-06:00"`)
 	}
 	if digest := r.Text("digest"); digest != "" {
-		at, err := clock(digest)
+		at, err := window.ParseClock(digest)
 		if err != nil {
 			p.report(r.Node("digest"), "bad-window", err.Error(), `write the time of day as in "07:00", in quotes`)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/settings"
+	"github.com/culvert/culvert/rules/window"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/schemas"
 )
@@ -208,7 +209,7 @@ func (p *parser) limits(r settings.Reader) Limits {
 		Concurrency: r.Whole("concurrency"), BatchMin: r.Whole("batch_min"), BatchMax: r.Whole("batch_max"),
 		Window: r.Text("window")}
 	if l.Window != "" {
-		if _, err := ParseWindow(l.Window); err != nil {
+		if _, err := window.ParseDaily(l.Window); err != nil {
 			p.report(r.Node("window"), "bad-window", err.Error(), `write it as "18:00-06:00", in the project's time zone`)
 		}
 	}

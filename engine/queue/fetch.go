@@ -242,6 +242,9 @@ func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch
 			ready = append(ready, works[i])
 			continue
 		}
+		if s.State == journal.Failed && q.Failed(works[i].flow, s.Problem) != nil {
+			return // the runner ends
+		}
 		s.Seq = records[i].Seq
 		b.Settlements = append(b.Settlements, *s)
 		settled = append(settled, records[i])

@@ -59,6 +59,11 @@ func (q *Queue) Settle(done work.Batch) error {
 	rows := make([]work.RowOutcome, len(done.Outcomes))
 	var records []*journal.Record
 	for i, o := range done.Outcomes {
+		if o.Settlement.State == journal.Failed {
+			if err := q.Failed(o.Flow(), o.Settlement.Problem); err != nil {
+				return err
+			}
+		}
 		works[i] = o.Work
 		switch w := o.Work.(type) {
 		case *record:

@@ -49,6 +49,8 @@ type Config struct {
 	Poll       time.Duration // the net below the journal's Wake
 	// Added hears of records that further parts of rules got.
 	Added func(n int)
+	// Failed hears that a record is about to be recorded as failed; the error is only that the runner ends.
+	Failed func(*program.Flow, *journal.Problem) error
 	// Settled hears of records that were settled.
 	Settled func([]*journal.Record, []journal.Settlement)
 

@@ -102,6 +102,15 @@ func notPaused(ctx context.Context, j journal.Journal, flow *program.Flow) error
 	if err != nil {
 		return err
 	}
+	if flow.Rule.Delivery.Disabled {
+		return fmt.Errorf("rule %s is switched off (enabled: false): take that out of the rule first; nothing was taken",
+			flow.Rule.Name)
+	}
+	if now := time.Now(); flow.Rule.Delivery.Closed(now) {
+		return fmt.Errorf("the window of rule %s is closed until %s: run `culvert import` then, or while `culvert run` is at "+
+			"work, which keeps the file until then; nothing was taken", flow.Rule.Name,
+			flow.Rule.Delivery.Window.Next(now).Format("2006-01-02 15:04 MST"))
+	}
 	if c.Rules[flow.Rule.Name] != nil {
 		return fmt.Errorf("rule %s is paused: run `culvert resume --rule %s` first; nothing was taken", flow.Rule.Name,
 			flow.Rule.Name)

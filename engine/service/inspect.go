@@ -45,6 +45,10 @@ func (s *inspection) rule(r *project.Rule) console.Rule {
 			x.Address = n.Value
 		}
 	}
+	x.Disabled = r.Delivery.Disabled
+	if now := time.Now(); !x.Disabled && r.Delivery.Closed(now) {
+		x.Opens = r.Delivery.Window.Next(now)
+	}
 	x.TakesFiles = !r.Findings.HasErrors()
 	if p := s.current.Load(); !r.Findings.HasErrors() {
 		if timed, ok := sources.Named(p.Sources, r.Trigger.Kind).(sources.Timed); ok {

@@ -67,7 +67,7 @@ func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.B
 		}
 		if t.Kind == kind {
 			list = append(list, sources.Bound{Rule: name, Server: homeOf(f), Trigger: t, Text: f.Rule.Text(),
-				Invalid: f.Invalid != nil})
+				Invalid: f.Invalid != nil, Off: f.Rule.Delivery.Disabled})
 		}
 	}
 	return list

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/notify"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules/window"
 )
 
 // notifyEvery is how often it is looked what is not well, unless Options say otherwise.
@@ -110,7 +111,7 @@ func NotifySettings(config *project.Config, server Connected, log *slog.Logger) 
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone,
 		Language: config.Language}
-	if w, err := project.ParseWindow(n.Quiet); n.Quiet != "" && err == nil {
+	if w, err := window.ParseDaily(n.Quiet); n.Quiet != "" && err == nil {
 		s.Quiet = w.Open
 	}
 	var failed []error

@@ -28,6 +28,7 @@ import (
 	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/window"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -219,7 +220,7 @@ func (s *Service) engineServer(config *project.Config, c *project.Server, cl *cl
 		Description: cl.URL(),
 	}
 	if c.Limits.Window != "" {
-		w, err := project.ParseWindow(c.Limits.Window)
+		w, err := window.ParseDaily(c.Limits.Window)
 		if err != nil {
 			return e, fmt.Errorf("server %s: %w", c.Name, err)
 		}

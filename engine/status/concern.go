@@ -85,12 +85,24 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 				a.File, a.Rule, a.Cause), Hint: a.Hint,
 		})
 	}
-	if oldest := summary.Oldest; !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
+	if oldest := o.oldestDue(summary); !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
 		out = append(out, Concern{Kind: LateRecords, What: fmt.Sprintf("the oldest pending record has waited for %s",
 			o.At.Sub(oldest).Round(time.Minute))})
 	}
 	slices.SortFunc(out, func(a, b Concern) int { return cmp.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
+}
+
+// oldestDue gives since when the oldest record waits of rules that do not rest by their own files; zero
+// when there is none.
+func (o *Overview) oldestDue(summary journal.Summary) (oldest time.Time) {
+	for _, s := range summary.Rules {
+		rests := slices.ContainsFunc(o.Runners, func(r Runner) bool { return r.rests(s.Rule) })
+		if !rests && !s.Oldest.IsZero() && (oldest.IsZero() || s.Oldest.Before(oldest)) {
+			oldest = s.Oldest
+		}
+	}
+	return oldest
 }
 
 func failedOf(s journal.RuleSummary) string {

@@ -115,7 +115,7 @@ func newGauges(breakers []string, read func() Runner, waiting func() int64) *gau
 		backlog: prometheus.NewDesc("culvert_backlog_records", "Accepted records that wait, of all rules.", nil, nil),
 		leader: prometheus.NewDesc("culvert_leader",
 			"1 while this runner runs what only one may run: polls, watched folders, schedules.", nil, nil),
-		rules: prometheus.NewDesc("culvert_rules", "Rules by whether they run: running, invalid.", []string{"state"},
+		rules: prometheus.NewDesc("culvert_rules", "Rules by whether they run: running, disabled, invalid.", []string{"state"},
 			nil),
 		conditions: prometheus.NewDesc("culvert_conditions", "Conditions that need a person; status and /health name them.",
 			nil, nil),
@@ -148,7 +148,8 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	r := g.read()
 	gauge(g.backlog, float64(g.waiting()))
 	gauge(g.leader, truth(r.Leading))
-	gauge(g.rules, float64(r.Rules-len(r.Invalid)), "running")
+	gauge(g.rules, float64(r.Rules-len(r.Invalid)-len(r.Disabled)), "running")
+	gauge(g.rules, float64(len(r.Disabled)), "disabled")
 	gauge(g.rules, float64(len(r.Invalid)), "invalid")
 	gauge(g.conditions, float64(len(r.Conditions)))
 	for _, s := range r.Servers {

@@ -38,8 +38,14 @@ func TestConcerns(t *testing.T) {
 			[]string{"3 records of rule visits have failed"},
 		},
 		"late": {
-			Overview{Runners: server(ServerReachable)}, journal.Summary{Oldest: now.Add(-3 * time.Hour)},
+			Overview{Runners: server(ServerReachable)},
+			journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Oldest: now.Add(-3 * time.Hour)}}},
 			[]string{"the oldest pending record has waited for 3h0m0s"},
+		},
+		"resting by their own files": {
+			Overview{Runners: []Runner{{Closed: []Closed{{Rule: "visits"}}, Disabled: []string{"births"}}}},
+			journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Oldest: now.Add(-3 * time.Hour)},
+				{Rule: "births@lab", Oldest: now.Add(-4 * time.Hour)}}}, nil,
 		},
 		"invalid rule and a condition": {
 			Overview{Runners: []Runner{{Invalid: []string{"visits"},

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,10 +14,24 @@ type Runner struct {
 	Started    time.Time   `json:"started"`
 	Leading    bool        `json:"leading"` // it runs what only one may run
 	Rules      int         `json:"rules"`
-	Invalid    []string    `json:"invalid,omitempty"` // rules that cannot run
+	Invalid    []string    `json:"invalid,omitempty"`  // rules that cannot run
+	Disabled   []string    `json:"disabled,omitempty"` // rules that are switched off in their files
+	Closed     []Closed    `json:"closed,omitempty"`   // rules that send nothing now because their windows are closed
 	Servers    []Server    `json:"servers"`
 	Conditions []Condition `json:"conditions,omitempty"` // what is wrong, the oldest first
 	Stopped    bool        `json:"stopped,omitempty"`
+}
+
+// Closed is a rule whose window is closed: what it takes waits.
+type Closed struct {
+	Rule  string    `json:"rule"`
+	Opens time.Time `json:"opens"`
+}
+
+// rests tells whether nothing of a rule, or of a part of it, is sent now because its file says so.
+func (r *Runner) rests(rule string) bool {
+	rule, _, _ = strings.Cut(rule, "@")
+	return slices.Contains(r.Disabled, rule) || slices.ContainsFunc(r.Closed, func(c Closed) bool { return c.Rule == rule })
 }
 
 // ServerState is whether a server takes records.

@@ -15,6 +15,7 @@ type Gate struct {
 	program  atomic.Pointer[program.Program]
 	controls atomic.Pointer[controls.Controls]
 	servers  map[string]bool
+	now      func() time.Time
 	silence  time.Duration // without a sign of life, before we stop sending: well before the lease ends
 
 	leading    atomic.Bool
@@ -23,8 +24,8 @@ type Gate struct {
 }
 
 // NewGate makes a gate for the servers that this run knows.
-func NewGate(p *program.Program, servers []string, lease time.Duration) *Gate {
-	g := &Gate{servers: map[string]bool{}, silence: lease * 7 / 10}
+func NewGate(p *program.Program, servers []string, lease time.Duration, now func() time.Time) *Gate {
+	g := &Gate{servers: map[string]bool{}, silence: lease * 7 / 10, now: now}
 	for _, name := range servers {
 		g.servers[name] = true
 	}
@@ -48,10 +49,25 @@ func (g *Gate) PausedServer(name string) *controls.Pause { return g.controls.Loa
 // Knows tells whether this run can send to a server.
 func (g *Gate) Knows(server string) bool { return g.servers[server] }
 
-// Runnable tells whether work of a flow may be sent: it is still the rule's current one, valid and not paused.
+// Runnable tells whether work of a flow may be sent: it is still the rule's current one, valid and
+// neither switched off nor paused, and its window is open.
 func (g *Gate) Runnable(f *program.Flow) bool {
-	return f != nil && f.Invalid == nil && g.servers[f.Server] && g.program.Load().Flow(f.Name()) == f &&
-		g.controls.Load().Rules[f.Rule.Name] == nil && g.controls.Load().Rules[f.Name()] == nil
+	return f != nil && f.Invalid == nil && !f.Rule.Delivery.Disabled && g.servers[f.Server] &&
+		g.program.Load().Flow(f.Name()) == f &&
+		g.controls.Load().Rules[f.Rule.Name] == nil && g.controls.Load().Rules[f.Name()] == nil &&
+		!f.Rule.Delivery.Closed(g.now())
+}
+
+// Closed lists the flows that send nothing now because their windows are closed, by name.
+func (g *Gate) Closed() (names []string) {
+	now := g.now()
+	p := g.program.Load()
+	for _, name := range p.Names() {
+		if p.Rules[name].Rule.Delivery.Closed(now) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Stale tells whether work must not be sent as it was planned: its rule was changed, paused or

@@ -11,7 +11,7 @@ import (
 // TestLeaseIsLostUntilWhatWasHeldIsStale has the sign of life after a long silence wait for claims
 // that are under way.
 func TestLeaseIsLostUntilWhatWasHeldIsStale(t *testing.T) {
-	gate := NewGate(&program.Program{}, nil, time.Minute)
+	gate := NewGate(&program.Program{}, nil, time.Minute, time.Now)
 	expired := false
 	l := &Lease{Gate: gate, Log: slog.New(slog.DiscardHandler), Expired: func(next func()) {
 		expired = true

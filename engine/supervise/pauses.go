@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 // Holder holds records of rules.
 type Holder interface {
 	Meta(ctx context.Context, name string) (string, error)
+	controls.Changer
 	Summary(ctx context.Context) (journal.Summary, error)
 	Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error)
 	Unhold(ctx context.Context, rule string) (int64, error)
@@ -39,6 +41,7 @@ type Pauses struct {
 	gone        atomic.Bool // there are such rules
 	changed     await.Signal
 	reconciling sync.Mutex
+	closed      []string // flows whose windows were closed at the last look; of Watch alone
 }
 
 // NewPauses makes them.
@@ -68,7 +71,42 @@ func (p *Pauses) Watch(ctx context.Context) {
 		if err := p.read(ctx); err != nil && ctx.Err() == nil {
 			p.log.Warn("cannot see what is paused", "error", err)
 		}
+		p.turnWindows()
 	})
+}
+
+// turnWindows has everybody look again when the window of a rule has opened or closed: what waits in
+// memory goes back, so that it takes no room from others.
+func (p *Pauses) turnWindows() {
+	closed := p.gate.Closed()
+	if slices.Equal(closed, p.closed) {
+		return
+	}
+	p.closed = closed
+	p.log.Info("windows of rules have opened or closed", "closed", closed)
+	p.evictStale()
+	p.notify()
+}
+
+// Failed hears that a record of a rule is about to be recorded as failed, and pauses the rule where
+// it says so, before anything else of it is sent. The error is that the journal cannot be written.
+func (p *Pauses) Failed(ctx context.Context, flow *program.Flow, why *journal.Problem) error {
+	name := flow.Rule.Name
+	if !flow.Rule.Delivery.StopOnFailure || p.gate.Controls().Rules[name] != nil {
+		return nil
+	}
+	pause := controls.Pause{Since: p.now(), Who: "culvert", Why: "on_failure: stop, and a record has failed: " + why.Message}
+	if err := controls.PauseRule(ctx, p.journal, name, pause); err != nil {
+		return err
+	}
+	c, err := controls.Read(ctx, p.journal)
+	if err != nil {
+		return err
+	}
+	p.gate.controls.Store(c)
+	p.log.Warn("a record has failed, and its rule is paused as it says", "rule", name, "code", why.Code)
+	p.changed.Notify() // its records are held
+	return nil
 }
 
 // FollowRules holds and frees records as rules become invalid and valid again, until ctx ends.
@@ -178,6 +216,8 @@ func (p *Pauses) reason(rule string) *journal.Problem {
 		return program.MissingRule(rule)
 	case flow.Invalid != nil:
 		return flow.Invalid
+	case flow.Rule.Delivery.Disabled:
+		return program.DisabledRule(flow.Rule.Name)
 	case !p.gate.Knows(flow.Server):
 		return missingServer(flow)
 	}

@@ -217,7 +217,7 @@ func itemsOf(r Rule) func(any) ([]any, error) {
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
 	var list []Rule
 	for _, b := range bound {
-		if b.Invalid {
+		if !b.Runs() {
 			continue
 		}
 		r := ruleOf(b.Rule, b.Trigger, env.Zone)

@@ -108,17 +108,28 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 		return nil, err
 	}
 	login, loginErr := env.Login()
-	var routes []Route
+	var routes, off []Route
 	for _, b := range bound {
 		r, err := routeOf(b.Rule, b.Trigger, Auth(login), env.Secret)
 		if r.Inherits && err == nil {
 			err = loginErr
 		}
-		if err != nil {
+		if err != nil && !b.Off {
 			env.Log.Error("a webhook cannot tell who calls; its path answers 503", "rule", b.Rule, "path", r.Path, "error", err)
 			r.Closed = true
 		}
-		if r.Path != "" {
+		switch {
+		case r.Path == "":
+		case b.Off:
+			r.Off = true
+			off = append(off, r)
+		default:
+			routes = append(routes, r)
+		}
+	}
+	// A path of which every rule is switched off is kept, so that callers send again later.
+	for _, r := range off {
+		if !slices.ContainsFunc(routes, func(o Route) bool { return o.Path == r.Path }) {
 			routes = append(routes, r)
 		}
 	}

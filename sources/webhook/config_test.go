@@ -3,6 +3,10 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +14,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
 )
 
 func trigger(t *testing.T, text string) *rules.Trigger {
@@ -135,5 +140,32 @@ func TestSample(t *testing.T) {
 		if _, err := k.Sample(tr, path, []byte(text), 1); err == nil {
 			t.Errorf("%s gives no error", path)
 		}
+	}
+}
+
+// TestRulesThatAreSwitchedOff has nothing taken for them: the other rules of a path go on, and those
+// who send to them alone keep what they have.
+func TestRulesThatAreSwitchedOff(t *testing.T) {
+	shared, alone := "{path: /shared, auth: {none: true}}", "{path: /alone, auth: {none: true}}"
+	source, err := Kind{}.New([]sources.Bound{{Rule: "on", Trigger: trigger(t, shared)},
+		{Rule: "off", Off: true, Trigger: trigger(t, shared)}, {Rule: "resting", Off: true, Trigger: trigger(t, alone)}},
+		sources.Env{Dir: t.TempDir(), Inbox: t.TempDir(), Log: slog.New(slog.DiscardHandler),
+			Secret: func(text string) (string, error) { return text, nil }, Login: func() (sources.Login, error) { return sources.Login{}, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, s := source.(*Handler), &sink{}
+	h.sink.Store(&sinkRef{s, t.Context()})
+	for path, want := range map[string]int{"/shared": http.StatusAccepted, "/alone": http.StatusServiceUnavailable} {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"id": 1}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if again := w.Header().Get("Retry-After"); w.Code != want || (again != "") != (want == http.StatusServiceUnavailable) {
+			t.Errorf("%s: %d, Retry-After %q, %s", path, w.Code, again, w.Body)
+		}
+	}
+	if len(s.records) != 1 || s.records[0].Rule != "on" {
+		t.Errorf("taken: %+v", s.records)
 	}
 }

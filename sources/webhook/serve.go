@@ -23,6 +23,9 @@ import (
 // minutes, but slow answers make it send less.
 const answerTime = 30 * time.Second
 
+// offWait is how long those who send to a rule that is switched off are asked to wait.
+const offWait = time.Hour
+
 // passedHeaders are the request headers that every rule may use: CommCare's, and those that tell requests apart.
 var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-Key", "X-Request-Id", openRosaVersion}
 
@@ -53,6 +56,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT")
 		answer(w, &refusal{http.StatusMethodNotAllowed, "records are sent with POST", "send a POST request"})
+		return
+	}
+	if routes[0].Off {
+		h.refused(a, e, busy(w, offWait, "the rule that takes records here is switched off"))
 		return
 	}
 	if slices.ContainsFunc(routes, func(x *Route) bool { return x.Closed }) {

@@ -66,6 +66,7 @@ type Route struct {
 	Table    *Table // the body is a table, whose rows are read as those of a dropped file; nil: it holds records
 	Inherits bool   // the rule names no auth of its own
 	Closed   bool   // its secret is missing: callers are asked to come again
+	Off      bool   // its rule is switched off: they are asked to come again, too
 }
 
 // Config is what a Handler needs.
