@@ -21,15 +21,13 @@ import (
 
 // New implements lookups.Kind.
 func (Kind) New(env lookups.Env) lookups.Finder {
-	return &finder{env: env, http: httpget.NewHTTP(), lists: map[string]*list{}}
+	return &finder{env: env, http: httpget.NewHTTP()}
 }
 
 type finder struct {
-	env  lookups.Env
-	http *http.Client
-
-	mu    sync.Mutex
-	lists map[string]*list // that are kept, by what is asked for
+	env   lookups.Env
+	http  *http.Client
+	lists lookups.Lists // by what is asked for
 }
 
 // Limits of what is read.
@@ -41,7 +39,6 @@ const (
 	maxDepth   = 64
 	maxPages   = 1000
 	maxItems   = 500_000
-	maxLists   = 100  // kept at once
 	maxAddress = 4000 // bytes: proxies on the way take no more for sure
 	workers    = 4    // requests at once for one lookup
 )
@@ -381,11 +378,4 @@ func (a *Asked) filled(v any, questions []rules.Question, part []int) any {
 		return out
 	}
 	return v
-}
-
-// list is a whole list of a system, as it was read.
-type list struct {
-	items []any
-	index map[string]map[string][]any // by the fields that are compared, and their values
-	until time.Time
 }
