@@ -90,7 +90,7 @@ func (c *call) current(ctx context.Context) (*lookups.List, error) {
 			Hint: "check items: against the reply"}}
 	}
 	if err != nil {
-		return nil, failure(err)
+		return nil, lookups.OfHTTP(err)
 	}
 	l := lookups.NewList(items)
 	c.lists.Keep(c.asked.Same(), l, now, now.Add(c.asked.Long))
