@@ -47,6 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		loader: &project.Loader{Sources: project.SourceKinds(), Actions: project.ActionKinds()}}
 	a.stdout, a.stderr = &plainWriter{to: stdout, colours: a.colour(stdout)},
 		&plainWriter{to: stderr, colours: a.colour(stderr)}
+	a.language = languageAsked(args) // of help, and of what is said before a command is understood
 	root := a.root()
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -96,6 +97,7 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	answerUnknown(root)
 	a.completes(root)
+	a.helpIn(root)
 	return root
 }
 

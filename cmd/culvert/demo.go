@@ -25,7 +25,7 @@ what became of them. It needs no network and no account. The project stays, to l
 				log = a.logger()
 			}
 			return demo.Run(c.Context(), demo.Options{Dir: into, Out: a.stdout, Log: log, Loader: a.loader, Version: version,
-				Stay: stay, Program: os.Args[0]})
+				Language: a.language, Stay: stay, Program: os.Args[0]})
 		},
 	}
 	c.Flags().StringVar(&into, "into", "culvert-demo", "folder for the project; emptied first if an earlier demo made it")

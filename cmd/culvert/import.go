@@ -47,7 +47,7 @@ the next run.`,
 			}
 			bar := a.bar(filepath.Base(args[0]))
 			im := service.Importer{Wait: wait, Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version,
-				Progress: bar.tell}
+				Language: a.language, Chosen: a.lang != "", Progress: bar.tell}
 			f, waiting, err := im.Import(c.Context(), path, rule)
 			bar.end()
 			if err = errors.Join(err, done()); err != nil {

@@ -43,7 +43,7 @@ project is laid down instead. Nothing that is there already is overwritten.`,
 					dir = filepath.Join(a.dir, dir)
 				}
 			}
-			if err := begin(dir, example, auth); err != nil {
+			if err := a.begin(dir, example, auth); err != nil {
 				return err
 			}
 			password, err := access.Set(filepath.Join(dir, "state", project.UsersFile), firstUser, access.Admin, "")
@@ -55,11 +55,11 @@ project is laid down instead. Nothing that is there already is overwritten.`,
 				fmt.Fprintf(a.stdout, "  cd %s\n", shellWord(dir))
 			}
 			if example == "" {
-				fmt.Fprintf(a.stdout, "  culvert sandbox --metadata %s   # in another terminal: a practice server, "+
-					"http://127.0.0.1:8085, admin, district\n", practiceFile)
+				a.printStep("culvert sandbox --metadata " + practiceFile + "   # in another terminal: a practice server, " +
+					"http://127.0.0.1:8085, admin, district")
 			}
 			for _, line := range a.nextSteps(example, auth) {
-				fmt.Fprintf(a.stdout, "  %s\n", line)
+				a.printStep(line)
 			}
 			fmt.Fprintf(a.stdout, "\nthe console asks who you are: user %s, password %s (shown only now; `culvert user add` "+
 				"makes others)\n", firstUser, password)
@@ -70,6 +70,11 @@ project is laid down instead. Nothing that is there already is overwritten.`,
 	c.Flags().StringVar(&auth, "auth", "",
 		"token or user: how the project signs in at DHIS2; default: user when DHIS2_USERNAME is set and DHIS2_TOKEN is not")
 	return c
+}
+
+// printStep prints a command with its comment, which alone is said in the user's language.
+func (a *app) printStep(line string) {
+	fmt.Fprintf(asIs(a.stdout), "  %s\n", a.language.Comments(line))
 }
 
 // nextSteps are the commands that come after init.
@@ -101,7 +106,7 @@ func (a *app) nextSteps(example, auth string) []string {
 const firstUser = "admin"
 
 // begin lays down a project folder. culvert.yaml comes first: when there is one already, nothing else is touched.
-func begin(dir, example, auth string) error {
+func (a *app) begin(dir, example, auth string) error {
 	if _, err := os.Stat(filepath.Join(dir, project.ConfigFile)); err == nil {
 		return fmt.Errorf("%s holds a project already; nothing was changed", dir)
 	}
@@ -109,7 +114,7 @@ func begin(dir, example, auth string) error {
 		if err := examples.Write(example, dir, func(string) bool { return true }); err != nil {
 			return err
 		}
-	} else if err := blank(dir, auth); err != nil {
+	} else if err := a.blank(dir, auth); err != nil {
 		return err
 	}
 	for file, name := range map[string]string{"rule.schema.json": schemas.Rule, "culvert.schema.json": schemas.Config} {
@@ -117,7 +122,7 @@ func begin(dir, example, auth string) error {
 			return err
 		}
 	}
-	return writeMissing(filepath.Join(dir, ".gitignore"), []byte(ignored))
+	return writeMissing(filepath.Join(dir, ".gitignore"), []byte(a.language.Comments(ignored)))
 }
 
 // ignored is what must not go into git: the journal, and the files of records with people's data
@@ -153,7 +158,7 @@ func shellWord(s string) string {
 var unfit = regexp.MustCompile(`[^a-z0-9-]+`)
 
 // blank writes a culvert.yaml to fill in, one rule with its sample and test, and the practice server that it fits.
-func blank(dir, auth string) error {
+func (a *app) blank(dir, auth string) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", dir, err)
@@ -163,6 +168,10 @@ func blank(dir, auth string) error {
 		name = "my-project"
 	}
 	config := strings.NewReplacer("NAME", name, "CREDENTIALS\n", credentials[auth]).Replace(blankConfig)
+	config = a.language.Comments(config)
+	if a.language != nil {
+		config += "language: " + a.language.Code() + a.language.Comments(languageComment)
+	}
 	if err := writeFile(filepath.Join(dir, project.ConfigFile), []byte(config)); err != nil {
 		return err
 	}
@@ -182,11 +191,11 @@ func blank(dir, auth string) error {
 	if err != nil {
 		return fmt.Errorf("read the practice rule's sample: %w", err)
 	}
-	if err := checks(abs); err != nil {
+	if err := a.checks(abs); err != nil {
 		return err
 	}
 	for file, text := range map[string]string{
-		practiceFile: string(metadata), "maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule,
+		practiceFile: string(metadata), "maps/.gitkeep": "", "rules/" + firstRule + ".yaml": a.language.Comments(rule),
 		"samples/" + firstRule + ".json": string(sample),
 	} {
 		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
@@ -198,7 +207,7 @@ func blank(dir, auth string) error {
 
 // checks lays down what checks the rules in CI and before each commit, at the root of the repository
 // that a project lies in, for there alone it is looked for.
-func checks(dir string) error {
+func (a *app) checks(dir string) error {
 	root, inside := repositoryOf(dir), ""
 	if root == "" {
 		root = dir
@@ -214,7 +223,8 @@ func checks(dir string) error {
 		inCI = strings.ReplaceAll(inCI, "run: ./culvert ", "run: ./culvert -C "+shellWord(inside)+" ")
 	}
 	for file, text := range map[string]string{".github/workflows/culvert.yml": inCI, ".pre-commit-config.yaml": onRules} {
-		if err := writeMissing(filepath.Join(root, filepath.FromSlash(file)), []byte(text)); err != nil {
+		if err := writeMissing(filepath.Join(root, filepath.FromSlash(file)),
+			[]byte(a.language.Comments(text))); err != nil {
 			return err
 		}
 	}
@@ -277,6 +287,9 @@ listen: 127.0.0.1:8080
 # sync: {every: 6h}
 retention: {payloads: 30d, delivered: 180d, failed: 365d}
 `
+
+// languageComment stands behind the language of a new project: a service has no LANG.
+const languageComment = " # of notifications and results files\n"
 
 // workflow checks every change of the rules in CI. It needs the snapshot in metadata/, which is
 // kept in git, and no server.

@@ -31,7 +31,7 @@ func (a *app) speak(c *cobra.Command) error {
 			return fmt.Errorf("--lang %q is not known: use one of %s", a.lang, strings.Join(language.Tags(), ", "))
 		}
 		a.language = l
-	} else if l, ok := language.Find(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))); ok {
+	} else if l, ok := language.Find(environment()); ok {
 		a.language = l
 	} else if slices.Contains(spoken, c.Name()) {
 		if config, _, _, err := project.ReadConfig(a.dir); err == nil {
@@ -43,6 +43,34 @@ func (a *app) speak(c *cobra.Command) error {
 		a.stdout = &language.Writer{To: a.stdout, Language: a.language}
 	}
 	return nil
+}
+
+// languageAsked gives the language of a command line before it is read: --lang, else that of the environment.
+func languageAsked(args []string) *language.Language {
+	name := environment()
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--lang="); ok {
+			name = value
+		}
+		if arg == "--lang" && i+1 < len(args) {
+			name = args[i+1]
+		}
+	}
+	l, _ := language.Find(name)
+	return l
+}
+
+// environment gives the language that the user's environment names.
+func environment() string {
+	return cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"), systemLanguage())
+}
+
+// shared gives the language of what everybody of a project reads: --lang, else that of culvert.yaml, else the user's.
+func (a *app) shared(config *project.Config) *language.Language {
+	if a.lang != "" {
+		return a.language
+	}
+	return config.LanguageOr(a.language)
 }
 
 // sayer gives what says texts in the language of the reader of a format; nil is English.

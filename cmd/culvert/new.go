@@ -81,6 +81,7 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if err != nil {
 				return err
 			}
+			draft.Text = a.language.Comments(draft.Text)
 			if err := a.writeColumns(args[0], draft); err != nil {
 				return err
 			}

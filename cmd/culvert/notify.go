@@ -29,7 +29,7 @@ The exit code is 1 when one was not. What is really not well is told by ` + "`cu
 				return errors.New("culvert.yaml names nobody to tell: write notify: {to: {team: {email: {smtp: ..., from: ..., " +
 					"to: [...]}}}}")
 			}
-			s, failed := service.NotifySettings(config, a.serverClient(config), a.logger())
+			s, failed := service.NotifySettings(config, a.shared(config), a.serverClient(config), a.logger())
 			m := notify.Message{Project: config.Project, At: time.Now().In(config.Zone), Link: config.Notify.Console,
 				New: []notify.Condition{{
 					Kind: "test", Subject: config.Project, Text: "this is a message on trial: what is not well will come this way",

@@ -49,7 +49,7 @@ func (a *app) runProject(ctx context.Context, reload <-chan os.Signal) error {
 	log := a.logger()
 	foreignLog(log)
 	s, err := service.Open(ctx, service.Options{
-		Dir: a.dir, Loader: a.loader, Log: log, Version: version, Reload: reload,
+		Dir: a.dir, Loader: a.loader, Log: log, Version: version, Reload: reload, Language: a.language, Chosen: a.lang != "",
 		Ready: func(addr string) { log.Info("taking records", "address", "http://"+addr) },
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/engine/status"
@@ -38,6 +39,8 @@ type Options struct {
 	Version string
 	Stay    bool   // keep everything running afterwards, until ctx ends
 	Program string // how the user calls the program, for the commands to try next
+	// Language is that of the summary, and of what the run writes.
+	Language *language.Language
 }
 
 // Limits of waiting. The demo is over long before.
@@ -185,7 +188,7 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	ready := make(chan string, 1)
-	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version,
+	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version, Language: d.Language,
 		Ready: func(addr string) { ready <- addr }})
 	if err != nil {
 		return err

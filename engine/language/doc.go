@@ -10,5 +10,7 @@
 // What no catalog knows stays English: a text is never lost. That no text of the code lacks a translation is what the
 // test of this package sees to; `go test ./engine/language -update` lists the new ones in the catalogs.
 //
-// Another language is another file in texts/, with its date and number formats at the top.
+// What keys, functions and commands are for stands in files of its own, descriptions/fr.yaml and descriptions/pt.yaml.
+//
+// Another language is another file in texts/, with its date and number formats at the top, and one in descriptions/.
 package language

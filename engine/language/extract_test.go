@@ -20,14 +20,19 @@ import (
 const root = "../.."
 
 // rooms are where texts are made that people read: what waits, what failed and why, what is wrong in a project, and what to
-// do. Help of commands, the reference, generated files and what only goes to the log are in English.
+// do. What keys and commands are for is among the descriptions; the reference and what only goes to the log are in English.
 var rooms = []string{
 	"rules", "schemas", "sources", "lookups", "actions",
-	"engine/access", "engine/backup", "engine/console", "engine/studio", "engine/controls", "engine/dispatch",
-	"engine/doctor", "engine/fileimport", "engine/intake", "engine/lsp", "engine/notify",
-	"engine/program", "engine/project", "engine/queue", "engine/rehearsal", "engine/service", "engine/status",
-	"engine/supervise", "engine/work",
+	"engine/access", "engine/backup", "engine/console", "engine/controls", "engine/convert", "engine/demo",
+	"engine/dispatch", "engine/doctor", "engine/fileimport", "engine/intake", "engine/lsp", "engine/notify",
+	"engine/program", "engine/project", "engine/queue", "engine/rehearsal", "engine/scaffold", "engine/service",
+	"engine/status", "engine/studio", "engine/supervise", "engine/work",
 	"cmd/culvert",
+	// what the journal says of its store; the rest of it is statements of SQL, and what only the log tells
+	"engine/journal/errors.go", "engine/journal/open", "engine/journal/postgres/failure.go",
+	"engine/journal/postgres/transfer.go", "engine/journal/sqlite/failure.go", "engine/journal/sqlite/backup.go",
+	"engine/journal/sqlite/transfer.go", "engine/journal/sqlite/runnerlock.go", "engine/journal/internal/codec/seal.go",
+	"engine/journal/internal/codec/names.go",
 }
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
@@ -44,6 +49,8 @@ var apart = []string{
 	"oidctest",
 	"testdata",
 	"static",
+	"synonyms.go",
+	"help.go", // its words are among the descriptions, as all that help says
 }
 
 // mute are calls whose texts go to the log or to a machine.
@@ -75,7 +82,7 @@ var more = []string{
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
 	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
 	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps",
-	"Place", "help", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
+	"Place", "help", "next:", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
 	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes",
 	"left out", "(blank)", "a lookup", "a value map", "an action", "a result",
 	// what a sync says that has changed
@@ -98,7 +105,7 @@ func extracted(t *testing.T) map[string]string {
 				return err
 			case d.IsDir() && slices.Contains(apart, d.Name()):
 				return filepath.SkipDir
-			case strings.HasSuffix(p, "_test.go"):
+			case strings.HasSuffix(p, "_test.go"), slices.Contains(apart, d.Name()):
 			case strings.HasSuffix(p, ".go"):
 				return ofGo(p, found)
 			case strings.HasSuffix(p, ".html"):
@@ -153,7 +160,13 @@ func ofGo(path string, found map[string]string) error {
 			}
 		case *ast.BinaryExpr, *ast.BasicLit:
 			text, literal := format(n.(ast.Expr))
-			if literal {
+			if literal && commented.MatchString(path) && strings.Contains(text, "# ") {
+				for line := range strings.SplitSeq(text, "\n") {
+					for _, comment := range commentsOf(line)[1:] {
+						keep(found, comment, set.Position(n.Pos()).String())
+					}
+				}
+			} else if literal {
 				keep(found, text, set.Position(n.Pos()).String())
 			}
 			return !literal
@@ -211,16 +224,21 @@ func format(e ast.Expr) (text string, literal bool) {
 // spokenAt are the rooms whose texts are whole sentences; elsewhere they are put together and end without a full stop.
 var spokenAt = regexp.MustCompile(`engine/(console|notify|studio)/|cmd/`)
 
+// commented is where files are written whose comments are said.
+var commented = regexp.MustCompile(`engine/(scaffold|convert)/|cmd/culvert/init\.go`)
+
 // notation is what a machine reads: HTML, headers of HTTP, examples within quotes.
 var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) ` +
 	`|^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
 	`|^[a-zA-Z_]+\(.*[)}](\.[a-z]+)?$|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm ` +
 	`|^(January|Monday|janeiro|segunda-feira|seg|janvier|lundi|enero|ene|lunes|lun) |^SQLite format|__system/|^GET, ` +
 	`|^culvert (text|cause|fix|mend|row)$` +
-	`|^(name: rules|repos:|username: \$\{|entry: culvert|%s\\nnamespace:|\x1b|basic: \{|api_key: \{)|\\x1b|^NT SERVICE`)
+	`|^(external_id|occurred_at|program|folder|in|org_unit|when_absent|on_missing|blank|direction|webhook|files|limits): ` +
+	`(%s|\{.*|[a-zA-Z]+)$|^%s: \{(value|from): %s|^\{from: %s|^tests:` +
+	`|^(name: rules|repos:|username: \$\{|entry: culvert|%s\\nnamespace:|\x1b|webhook_auth: \{|basic: \{|api_key: \{)|\\x1b|^NT SERVICE`)
 
 var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$` +
-	`|^(SELECT|SET|WITH|TOP|FROM|LIMIT|ORDER BY) |IS NOT NULL$| AND \(`)
+	`|^(SELECT|SET|WITH|TOP|FROM|LIMIT|ORDER BY|DELETE FROM|INSERT|UPDATE|PRAGMA|VACUUM|WHERE) |IS NOT NULL$| AND \(`)
 
 // keep adds a text of the code, without the space around it.
 func keep(found map[string]string, text, place string) {
@@ -231,8 +249,13 @@ func keep(found map[string]string, text, place string) {
 	if !sentence.MatchString(text) || notation.MatchString(text) || sql.MatchString(text) || !recognised(text) {
 		return
 	}
-	if _, ok := found[text]; !ok {
-		found[text] = place
+	for line := range strings.SplitSeq(text, "\n") { // they are looked up line by line
+		if line = strings.TrimSpace(line); !sentence.MatchString(line) {
+			continue
+		}
+		if _, ok := found[line]; !ok {
+			found[line] = place
+		}
 	}
 }
 

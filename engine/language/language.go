@@ -33,6 +33,8 @@ type Language struct {
 	patterns patterns
 	words    map[string]string // that the code puts into sentences, each by itself
 	joins    []join
+	// descriptions finds what a key or command is for; nil: nothing
+	descriptions func(english string) (string, bool)
 }
 
 // entry is a text and how the language says it.
@@ -92,6 +94,7 @@ var catalogs = sync.OnceValue(func() map[string]func() (*Language, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read %s: %w", path.Base(name), err)
 			}
+			l.descriptions = descriptionsOf(l.Tag)
 			return l, nil
 		})
 	}

@@ -203,3 +203,20 @@ func TestNamesStay(t *testing.T) {
 		}
 	}
 }
+
+// Comments of a file are said, and nothing else of it.
+func TestComments(t *testing.T) {
+	l := french(t)
+	for english, want := range map[string]string{
+		"a: waiting # waiting\n# waiting":     "a: waiting # en attente\n# en attente",
+		"a: \"x # waiting\"   #  waiting  ":   "a: \"x # waiting\"   #  en attente  ",
+		"  # b: …   # waiting":                "  # b: …   # en attente",
+		"when: it's late # waiting":           "when: it's late # en attente",
+		"# yaml-language-server: $schema=x\n": "# yaml-language-server: $schema=x\n",
+		"id: trigger[\"#text\"] # waiting":    "id: trigger[\"#text\"] # en attente",
+	} {
+		if got := l.Comments(english); got != want {
+			t.Errorf("%q: %q, want %q", english, got, want)
+		}
+	}
+}

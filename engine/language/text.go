@@ -39,6 +39,9 @@ func (l *search) text(english string, depth int) (string, bool) {
 	}
 	at := strings.Index(english, core)
 	before, after := english[:at], english[at+len(core):]
+	if said, ok := l.describe(core); ok && l.entries[core] == nil {
+		return before + said + after, true
+	}
 	if said, ok := l.coded(core, depth); ok {
 		return before + said + after, true
 	}

@@ -24,7 +24,8 @@ type Config struct {
 	SyncEvery   time.Duration // 0: only by hand
 	Retention   Retention
 	Zone        *time.Location     // of dates without one; UTC when the file says nothing
-	Language    *language.Language // of notifications, and of console and commands where nobody names one; nil: English
+	Language    *language.Language // of what is written for everybody; nil: English, or that of whoever started it
+	Speaks      bool               // culvert.yaml names a language
 	StateDir    string             // where taken files and the sandbox's and journal's files lie, relative to the project
 	Encryption  *Text              // key for payloads at rest, the newest; or nil
 	OldKeys     []Text             // keys that were in use before, until `culvert rekey`
@@ -39,6 +40,14 @@ type Config struct {
 	Notify       *Notify        // who is told what is not well; nil: nobody
 	Tracing      *Tracing       // nil: nobody is told of the parts of a record's way
 	MaxBacklog   int            // accepted records that may wait before intake answers busy; 0: no limit
+}
+
+// LanguageOr gives the language that culvert.yaml names, or another where it names none.
+func (c *Config) LanguageOr(other *language.Language) *language.Language {
+	if c.Speaks {
+		return c.Language
+	}
+	return other
 }
 
 // Server is one DHIS2 instance.

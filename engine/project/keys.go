@@ -1,6 +1,9 @@
 package project
 
-import "github.com/culvert/culvert/rules/settings"
+import (
+	"github.com/culvert/culvert/engine/language"
+	"github.com/culvert/culvert/rules/settings"
+)
 
 // secretDoc is said of every secret.
 const secretDoc = ", as ${NAME} or {file: path}"
@@ -46,9 +49,9 @@ func configKeys() settings.Spec {
 			{Name: "tracing", Type: settings.Mapping, LeftOut: "nobody is told",
 				Doc: "a collector of traces (OpenTelemetry) that is told how long each part of a record's way took; its " +
 					"content never", Fields: tracingKeys()},
-			{Name: "language", Type: settings.Word, Words: []string{"en", "fr", "pt"},
-				Doc: "language of notifications, and of the console and commands where neither browser nor environment " +
-					"names one"},
+			{Name: "language", Type: settings.Word, Words: language.Tags(), LeftOut: "that of whoever started it (LANG)",
+				Doc: "language of notifications and results files, and of the console and commands where neither browser " +
+					"nor environment names one"},
 			{Name: "time_zone", Default: "UTC", Doc: "zone of dates without one, such as Africa/Nairobi"},
 			{Name: "state", Default: "state", Doc: "folder for the journal and taken files"},
 			{Name: "encryption_key", Type: settings.Value, LeftOut: "the journal is not encrypted",

@@ -74,7 +74,7 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	c.Retention = Retention{Payloads: kept.Duration("payloads"), Delivered: kept.Duration("delivered"),
 		Failed: kept.Duration("failed")}
 	if n := r.Node("language"); n != nil {
-		c.Language, _ = language.Find(r.Word("language"))
+		c.Language, c.Speaks = language.Find(r.Word("language"))
 	}
 	c.Zone = p.zone(r)
 	p.encryptionKeys(c, r)

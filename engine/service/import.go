@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
@@ -34,6 +35,9 @@ type Importer struct {
 	Version  string
 	Progress func(f journal.File, rows int64) // told how far it is, of so many rows; nil: nobody
 	Wait     bool                             // follow also the rows that wait for another try, until they have an outcome
+	// Language is that of the results, as in Options.
+	Language *language.Language
+	Chosen   bool
 }
 
 // Waiting is what an import leaves to `culvert run`: rows that wait for another try, or behind such
@@ -138,7 +142,8 @@ type following struct {
 
 // run works on the file with a runner of its own, which ends with it.
 func (w following) run(ctx context.Context) (journal.File, Waiting, error) {
-	s, err := Open(ctx, Options{Dir: w.Dir, Loader: w.Loader, Log: w.Log, Version: w.Version, Alone: true})
+	s, err := Open(ctx, Options{Dir: w.Dir, Loader: w.Loader, Log: w.Log, Version: w.Version, Alone: true,
+		Language: w.Language, Chosen: w.Chosen})
 	if err != nil {
 		return journal.File{}, Waiting{}, err
 	}

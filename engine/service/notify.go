@@ -14,6 +14,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/notify"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
@@ -52,7 +53,7 @@ func (s *Service) notifyLoop(ctx context.Context) error {
 }
 
 func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *project.Config) error {
-	settings, err := NotifySettings(config, s.connected(config), s.o.Log)
+	settings, err := NotifySettings(config, s.language(), s.connected(config), s.o.Log)
 	if err != nil {
 		s.o.Log.Error("a channel of notify: cannot be used", "error", err)
 	}
@@ -105,12 +106,13 @@ func (s *Service) connected(config *project.Config) Connected {
 	}
 }
 
-// NotifySettings makes the channels of a project, with the clients of its servers. The error names
-// those that cannot be used; the others are there beside it.
-func NotifySettings(config *project.Config, server Connected, log *slog.Logger) (notify.Settings, error) {
+// NotifySettings makes the channels of a project, with the clients of its servers, for messages in
+// a language. The error names those that cannot be used; the others are there beside it.
+func NotifySettings(config *project.Config, in *language.Language, server Connected, log *slog.Logger) (
+	notify.Settings, error) {
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone,
-		Language: config.Language}
+		Language: in}
 	if w, err := window.ParseDaily(n.Quiet); n.Quiet != "" && err == nil {
 		s.Quiet = w.Open
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/engine/tracing"
@@ -46,6 +47,10 @@ type Options struct {
 	Reload <-chan os.Signal
 	// NotifyEvery is how often it is looked whether people are to be told of something; 0: 30 s.
 	NotifyEvery time.Duration
+	// Language is that of results files, notifications and, for browsers that name none, the console, where
+	// culvert.yaml names none; nil: English. Where Chosen, it goes before that of culvert.yaml.
+	Language *language.Language
+	Chosen   bool
 	// Ready is told the address of the web server once records are taken; nil: nobody is told.
 	Ready func(addr string)
 }
@@ -73,6 +78,14 @@ type Service struct {
 	unitSync    *unitSync
 	analytics   *analytics
 	tracer      *tracing.Tracer // nil: nobody is told
+}
+
+// language is that of what is written for everybody who has to do with the project.
+func (s *Service) language() *language.Language {
+	if s.o.Chosen {
+		return s.o.Language
+	}
+	return s.current.Load().Config.LanguageOr(s.o.Language)
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes
@@ -128,7 +141,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Metrics:   s.registry,
 		Trace:     s.tracer,
 		Zone:      p.Config.Zone,
-		Say:       func(text string) string { return s.current.Load().Config.Language.Text(text) },
+		Say:       func(text string) string { return s.language().Text(text) },
 	})
 	if err != nil {
 		return nil, err

@@ -17,7 +17,6 @@ import (
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/access/oidc"
 	"github.com/culvert/culvert/engine/console"
-	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources/webhook"
 )
@@ -149,7 +148,7 @@ func (s *Service) console(done <-chan struct{}) (*console.Console, error) {
 	return console.New(console.Config{
 		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version,
 		Project: s.current.Load().Config.Project, Access: guard, OIDC: provider,
-		Done: done, Language: func() *language.Language { return s.current.Load().Config.Language },
+		Done: done, Language: s.language,
 		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
 	})
 }

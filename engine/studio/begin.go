@@ -193,7 +193,7 @@ func (s *Studio) newRule(r *http.Request) (file string, err error) {
 			return "", err
 		}
 	}
-	return file, s.replace(file, "", []byte(draft.Text))
+	return file, s.replace(file, "", []byte(s.languageOf(r).Comments(draft.Text)))
 }
 
 // triggered says how the records of a new rule come: tables by files, the rest by webhook.
