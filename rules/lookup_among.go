@@ -54,7 +54,7 @@ func (c *compiler) readAmong(l *Lookup, r settings.Reader) {
 func (c *compiler) readCollection(l *Lookup, in, key *yamlnode.Node) {
 	d := c.env.Directory
 	if d.Lacks(l.Collection) {
-		c.notRead(in, "the "+l.Collection)
+		c.notRead(in, "the objects of "+l.Collection)
 	}
 	if l.Collection != orgUnits || !d.Lacks(Members) {
 		return

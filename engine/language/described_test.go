@@ -2,15 +2,13 @@ package language
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/engine/language/languagetest"
 	"github.com/culvert/culvert/rules/expression"
 )
 
@@ -32,32 +30,24 @@ func TestEveryDescriptionIsTranslated(t *testing.T) {
 	for _, f := range expression.Functions() {
 		functions[f.Summary] = true
 	}
+	docs, others := map[string]bool{}, map[string]bool{}
+	for key := range keys {
+		doc, otherwise := partsOf(key)
+		docs[doc] = true
+		if strings.Contains(otherwise, " ") || leftOutWords[otherwise] {
+			others[otherwise] = true
+		}
+	}
 	for _, tag := range Tags()[1:] {
-		d, err := explanationsIn(tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		missing := map[string]bool{}
-		for key := range keys {
-			doc, otherwise := partsOf(key)
-			if d.Keys[doc] == "" {
-				missing["keys:      "+fmt.Sprintf("%q", doc)] = true
-			}
-			if strings.Contains(otherwise, " ") && d.Otherwise[otherwise] == "" {
-				missing["otherwise: "+fmt.Sprintf("%q", otherwise)] = true
-			}
-		}
-		for key := range functions {
-			if d.Functions[key] == "" && d.Keys[key] == "" {
-				missing["functions: "+fmt.Sprintf("%q", key)] = true
-			}
-		}
-		for _, line := range slices.Sorted(maps.Keys(missing)) {
-			t.Errorf("descriptions/%s.yaml lacks below %s: \"\"", tag, line)
-		}
-		stale(t, tag, keys, functions, d)
+		languagetest.Complete(t, "descriptions/"+tag+".yaml",
+			[]languagetest.Part{{Name: "otherwise", Texts: others}, {Name: "keys", Texts: docs},
+				{Name: "functions", Texts: functions}}, *update)
 	}
 }
+
+// leftOutWords are single words that say what holds; others are what a key is then, and stay.
+var leftOutWords = map[string]bool{"all": true, "always": true, "both": true, "everybody": true, "needed": true,
+	"never": true, "none": true}
 
 // partsOf parts a description as a catalog has it.
 func partsOf(description string) (doc, otherwise string) {
@@ -67,26 +57,6 @@ func partsOf(description string) (doc, otherwise string) {
 		}
 	}
 	return description, ""
-}
-
-// stale finds what nothing says any more.
-func stale(t *testing.T, tag string, keys, functions map[string]bool, d *explanations) {
-	t.Helper()
-	docs, others := map[string]bool{}, map[string]bool{}
-	for key := range keys {
-		doc, otherwise := partsOf(key)
-		docs[doc], others[otherwise] = true, true
-	}
-	for _, part := range []struct {
-		said  map[string]string
-		there map[string]bool
-	}{{d.Keys, docs}, {d.Otherwise, others}, {d.Functions, functions}} {
-		for english := range part.said {
-			if !part.there[english] {
-				t.Errorf("descriptions/%s.yaml translates %q, which is said no more", tag, english)
-			}
-		}
-	}
 }
 
 // Descriptions are found as schemas write them and as sentences take them up.

@@ -39,9 +39,6 @@ func (l *search) text(english string, depth int) (string, bool) {
 	}
 	at := strings.Index(english, core)
 	before, after := english[:at], english[at+len(core):]
-	if said, ok := l.describe(core); ok && l.entries[core] == nil {
-		return before + said + after, true
-	}
 	if said, ok := l.coded(core, depth); ok {
 		return before + said + after, true
 	}
@@ -199,6 +196,9 @@ func (l *search) known(text string, depth int) (string, bool) {
 	}
 	if e, ok := l.entries[text]; ok {
 		return strings.ReplaceAll(e.other, "%%", "%"), true
+	}
+	if said, ok := l.describe(text); ok {
+		return said, true
 	}
 	e, values := l.patterns.find(text)
 	if e == nil {
