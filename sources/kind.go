@@ -189,6 +189,8 @@ type AttachmentEnv struct {
 	Inbox      string // where taken files lie, absolute
 	Log        *slog.Logger
 	Connection func(name string) (Connection, error) // with its secrets
+	// Finished gives the path of a dropped file that is finished, "" where it is not known; nil: nobody knows.
+	Finished func(fileID string) string
 }
 
 // Neighbouring is a Kind whose triggers must not get in each other's way.

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -21,17 +22,23 @@ type Origin struct {
 	File    string `json:"file,omitempty"`    // base name of a dropped file
 	FileID  string `json:"file_id,omitempty"` // of a file kept by reference
 	// 1-based row of the file as a spreadsheet shows it (the header is row 1)
-	Row     int    `json:"row,omitempty"`
-	DataRow int64  `json:"data_row,omitempty"` // 1-based data row of a file kept by reference
-	Sheet   string `json:"sheet,omitempty"`
-	Query   string `json:"query,omitempty"`
-	Remote  string `json:"remote,omitempty"`
+	Row     int   `json:"row,omitempty"`
+	DataRow int64 `json:"data_row,omitempty"` // 1-based data row of a file kept by reference
+	// of a corrected record that stands for a row of no file any more: the id of the file that it was a
+	// row of, with which lies what it names
+	Beside string `json:"beside,omitempty"`
+	Sheet  string `json:"sheet,omitempty"`
+	Query  string `json:"query,omitempty"`
+	Remote string `json:"remote,omitempty"`
 	// the record is gone from the source; its body says no more than which it was
 	Deleted bool `json:"deleted,omitempty"`
 	// the record turned out to be a version of another one: what it wrote under its own id is taken back
 	Withdrawn bool              `json:"withdrawn,omitempty"`
 	Headers   map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
 }
+
+// FileBeside is the id of the file with which lies what the record names; "" where it came without one.
+func (o Origin) FileBeside() string { return cmp.Or(o.FileID, o.Beside) }
 
 // ErrBusy is answered by a Sink that cannot keep more now; the source slows down and tries again, a
 // webhook answers 503.

@@ -75,7 +75,7 @@ func (s *Console) record(r *http.Request) (view, error) {
 		if err := s.look(r, rec); err != nil {
 			return view{}, err
 		}
-		data.Content = pretty(rec.Body)
+		data.Content = pretty(withoutFiles(rec.Body))
 		data.Trace, data.NoTrace = s.trace(ctx, rec, rec.Body)
 	}
 	return view{Title: fmt.Sprintf("Record %d", rec.Seq), Page: "record",
@@ -166,18 +166,19 @@ func (s *Console) correct(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	shown := withoutFiles(rec.Body)
 	switch {
 	case !correctable(rec):
 		return view{}, refused("this record waits to be sent: wait until it has an outcome, or pause its rule first")
 	case len(rec.Body) == 0:
 		return view{}, refused("the content of this record is not kept any more: send it again from its source")
-	case len(rec.Body) > maxContent:
+	case len(shown) > maxContent:
 		return view{}, refused("this record is too large to be corrected here: use culvert replay --body FILE")
 	}
 	if err := s.look(r, rec); err != nil {
 		return view{}, err
 	}
-	data := correctView{Record: rec, Content: pretty(rec.Body)}
+	data := correctView{Record: rec, Content: pretty(shown)}
 	data.Trace, data.Refused = s.trace(r.Context(), rec, rec.Body)
 	return s.correcting(data), nil
 }
@@ -202,7 +203,7 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, refused("the form could not be read, or the content is larger than 4 MB"))
 		return
 	}
-	rec, err := s.find(r, false)
+	rec, err := s.find(r, true)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -212,6 +213,9 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 	body, err := compact(data.Content)
 	if err == nil && len(body) > maxContent {
 		err = errors.New("the content is larger than 4 MB")
+	}
+	if err == nil {
+		body, err = withFiles(body, rec.Body)
 	}
 	if err != nil {
 		data.Refused = err.Error()

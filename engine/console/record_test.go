@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -124,5 +125,41 @@ func TestCorrectionNotKept(t *testing.T) {
 				t.Errorf("the person reads %q", text)
 			}
 		})
+	}
+}
+
+// TestCorrectAFormWithPhotos shows a mark in the place of photos, however large they are, and sends them as they came.
+func TestCorrectAFormWithPhotos(t *testing.T) {
+	photo := strings.Repeat("QUJD", maxContent/2)
+	body := fmt.Sprintf(`{"name":"Fatou","n":1.50,"attachments":{"1.jpg":{"name":"1.jpg","type":"image/jpeg","base64":%q}}}`, photo)
+	srv, j := fixture(t, Config{})
+	rec := []*journal.Record{{Rule: "anc", ID: "photo-1", Key: "case-9", Body: []byte(body), State: journal.Failed,
+		Received: time.Now(), Problem: &journal.Problem{Class: "data"}}}
+	if _, err := j.Append(t.Context(), rec, nil); err != nil {
+		t.Fatal(err)
+	}
+	at := fmt.Sprintf("%s/console/records/%d", srv.URL, rec[0].Seq)
+	for _, path := range []string{at + "?content", at + "/correct"} {
+		if status, page, _ := get(t, path, nil); status != http.StatusOK || len(page) > maxContent ||
+			!strings.Contains(page, "(as it came: 6144 kB)") || !strings.Contains(page, "1.50") {
+			t.Errorf("%s: %d, %d bytes", path, status, len(page))
+		}
+	}
+	const mark = `"base64":"(as it came: 6144 kB)"`
+	corrected := `{"name":"Corrected","n":1.50,"attachments":{"1.jpg":{"name":"1.jpg","type":"image/jpeg",` + mark + `}}}`
+	send := url.Values{"do": {"send"}, "why": {"typing error"},
+		"content": {strings.Replace(corrected, `"1.jpg":{`, `"2.jpg":{`, 1)}}
+	if status, page := post(t, at+"/correct", send, "same-origin"); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(page, "came with this record") {
+		t.Errorf("a photo that did not come: %d", status)
+	}
+	send.Set("content", corrected)
+	if status, page := post(t, at+"/correct", send, "same-origin"); status != http.StatusSeeOther {
+		t.Fatalf("send: %d %s", status, page)
+	}
+	list, err := j.Select(t.Context(), journal.Filter{ID: "photo-1", NewestOne: true, Limit: 1, WithBody: true})
+	if err != nil || len(list) != 1 || !strings.Contains(string(list[0].Body), photo) ||
+		!strings.Contains(string(list[0].Body), "Corrected") || !strings.Contains(string(list[0].Body), "1.50") {
+		t.Errorf("what is sent is not what came: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,13 @@ import (
 // rowsFixture is a console with a finished file: row 4 of it has a record of its own, the others went
 // through plainly.
 func rowsFixture(t *testing.T, rows int64) (url string, j journal.Journal, p *project) {
+	t.Helper()
+	p, j, srv := rowsServer(t, rows)
+	return srv.URL, j, p
+}
+
+// rowsServer is that with its server.
+func rowsServer(t *testing.T, rows int64) (p *project, j journal.Journal, srv *httptest.Server) {
 	t.Helper()
 	p = newProject()
 	p.results = filepath.Join(t.TempDir(), "visits.results.csv")
@@ -37,14 +45,14 @@ func rowsFixture(t *testing.T, rows int64) (url string, j journal.Journal, p *pr
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	srv, j := fixture(t, Config{Running: p})
+	srv, j = fixture(t, Config{Running: p})
 	f := &journal.File{File: sources.File{ID: "f1", Rule: "anc", Name: "visits.csv", SHA256: "x", Received: time.Now()},
 		State: journal.FileOpen, Next: 1, Places: rows, Results: p.results, Rows: rows}
 	if _, err := j.AddFile(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	commit(t, j, f)
-	return srv.URL, j, p
+	return p, j, srv
 }
 
 // commit finishes the file and records its fourth row.

@@ -40,6 +40,10 @@ type Project struct {
 	Sources  []sources.Kind             // the kinds of triggers that exist
 	Checked  int                        // rule files looked at, those that could not be read as rules included
 
+	// Finished gives the path of a dropped file that is finished, "" where it is not known; set by who
+	// knows the journal.
+	Finished func(fileID string) string
+
 	files reader
 }
 

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"io"
@@ -29,11 +30,23 @@ import (
 func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url.Values) (int, string),
 	upload func(rule, name, text string) int, j func() journal.Journal) {
 	t.Helper()
+	return consoleOfExample(t, "anc", nil)
+}
+
+// consoleOfExample is that of any example, with what its server holds besides the country of the first.
+func consoleOfExample(t *testing.T, example string, more []string) (dir string,
+	ask func(method, path string, form url.Values) (int, string), upload func(rule, name, text string) int,
+	j func() journal.Journal) {
+	t.Helper()
 	dir = t.TempDir()
-	if err := examples.Write("anc", dir, func(string) bool { return true }); err != nil {
+	if err := examples.Write(example, dir, func(string) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
-	box, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json")})
+	for n := range more {
+		more[n] = filepath.Join(dir, filepath.FromSlash(more[n]))
+	}
+	box, err := sandbox.New(sandbox.Options{More: more,
+		Metadata: filepath.Join("..", "..", "rules", "examples", "anc", "input", "tamala.json")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +58,7 @@ func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url
 		}
 	})
 	for name, value := range map[string]string{"DHIS2_URL": dhis2.URL, "DHIS2_USERNAME": "admin",
-		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "COLLECT_PASSWORD": "x", "KOBO_TOKEN": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	syncProject(t, dir)
@@ -219,6 +232,61 @@ func TestCorrectInTheConsole(t *testing.T) {
 	until(t, func() bool {
 		_, page := ask(http.MethodGet, "/console/files", nil)
 		return strings.Contains(page, "finished") && strings.Contains(page, "/results")
+	})
+}
+
+// TestCorrectARowWithAPhoto corrects a failed row of a finished file whose photo lies with that file.
+func TestCorrectARowWithAPhoto(t *testing.T) {
+	dir, ask, upload, j := consoleOfExample(t, "photos", []string{"input/wounds.json"})
+	photo, err := os.ReadFile(filepath.Join(dir, "samples", "collect.files", "1772345678901.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, text := range map[string][]byte{"media/1.png": photo,
+		"wounds.csv": []byte("id,facility,date,place,photo\nw-9,XX-1,2026-03-05,left foot,1.png\n")} {
+		w, _ := z.Create(name)
+		_, _ = w.Write(text)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := upload("zip-photos", "wounds.zip", b.String()); status != http.StatusSeeOther {
+		t.Fatalf("upload: %d", status)
+	}
+	until(t, func() bool {
+		list, err := j().Files(context.Background(), journal.FileFinished)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list) == 1
+	})
+	list, err := j().Select(context.Background(), journal.Filter{States: []journal.State{journal.Failed}, WithBody: true})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d failed records, %v", len(list), err)
+	}
+	at := "/console/records/" + strconv.FormatInt(list[0].Seq, 10) + "/correct"
+	right := strings.Replace(string(list[0].Body), "XX-1", "TM-010201", 1)
+	status, page := ask(http.MethodPost, at, url.Values{"do": {"preview"}, "content": {right}})
+	if status != http.StatusOK {
+		t.Errorf("preview: %d", status)
+	}
+	wants(t, "the preview", page, "fileResources")
+	status, page = ask(http.MethodPost, at, url.Values{"do": {"send"}, "content": {right}, "why": {"typing error"}})
+	if status != http.StatusSeeOther {
+		t.Fatalf("send: %d %s", status, page)
+	}
+	until(t, func() bool {
+		list, err := j().Versions(context.Background(), "zip-photos", list[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := list[len(list)-1]
+		if last.State == journal.Failed {
+			t.Fatalf("it failed again: %+v", last.Problem)
+		}
+		return last.State == journal.Delivered
 	})
 }
 

@@ -28,7 +28,7 @@ func (s *inspection) Trace(ctx context.Context, rule string, record console.Inpu
 	}
 	t := tracer{project: p, flow: flow}
 	e, err := t.run(rules.Input{Body: body, Source: program.SourceFields(record.Origin, record.Received),
-		RecordID: record.ID})
+		RecordID: record.ID, FileID: record.Origin.FileBeside()})
 	if err != nil {
 		return nil, err
 	}

@@ -78,6 +78,7 @@ type Service struct {
 	unitSync    *unitSync
 	analytics   *analytics
 	tracer      *tracing.Tracer // nil: nobody is told
+	finished    finished
 }
 
 // language is that of what is written for everybody who has to do with the project.
@@ -174,6 +175,7 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Finished = func(id string) string { return s.finished.of(context.Background(), s.journal, id) }
 	for _, d := range p.Findings {
 		if d.Place.File == project.ConfigFile && d.Severity == diag.Error {
 			return nil, errors.New(d.String())

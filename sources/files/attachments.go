@@ -55,7 +55,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 						return nil, "", noFile("is of a sample, beside which nothing was dropped", "drop the table with its files")
 					}}, nil
 			}
-			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking, sums: sums}
+			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking, sums: sums, finished: env.Finished}
 			return b.find()
 		}
 	}
@@ -72,8 +72,9 @@ type beside struct {
 	id   string // of the taken file
 	rel  string // path with slashes, from the dropped file on
 
-	taking *sync.Mutex // two rows may name one file
-	sums   *contentSums
+	taking   *sync.Mutex // two rows may name one file
+	sums     *contentSums
+	finished func(id string) string // see sources.AttachmentEnv
 }
 
 // contentSums are the SHA-256 of files that rows name, so that one that many rows name is read once.
@@ -99,20 +100,15 @@ func (c *contentSums) put(file, sum string) {
 
 // find takes the file, and says what it is: its content is read once, and none of it kept.
 func (b beside) find() (*rules.Attachment, error) {
-	t, err := b.in.readTag(b.id)
+	open, err := b.place()
 	if err != nil {
-		return nil, noFile("names a file that came with a table which is finished",
-			"drop the rows that failed again, with their files beside them")
-	}
-	open := b.inFolder
-	if strings.EqualFold(filepath.Ext(t.Name), ".zip") {
-		open = b.inZip
+		return nil, err
 	}
 	file := b.id + "/" + b.rel
 	sum := b.sums.get(file)
 	if sum == "" {
 		hash := sha256.New()
-		if err := open(t, maxBeside, hash); err != nil {
+		if err := open(maxBeside, hash); err != nil {
 			return nil, err
 		}
 		sum = hex.EncodeToString(hash.Sum(nil))
@@ -122,9 +118,47 @@ func (b beside) find() (*rules.Attachment, error) {
 	return &rules.Attachment{Name: b.rel, Key: "content/" + sum,
 		Fetch: func(_ context.Context, limit int64) ([]byte, string, error) {
 			var content bytes.Buffer
-			err := open(t, limit, &content)
+			err := open(limit, &content)
 			return content.Bytes(), "", err
 		}}, nil
+}
+
+// place gives what reads the file: from where the taken file lies, or from where it went with the
+// files that its rows name once it was finished.
+func (b beside) place() (read func(limit int64, to io.Writer) error, err error) {
+	t, err := b.in.readTag(b.id)
+	if err == nil && disk.Exists(b.in.path(b.id, t)) {
+		if isZip(t.Name) {
+			return func(limit int64, to io.Writer) error { return b.inZip(b.in.path(b.id, t), limit, to) }, nil
+		}
+		return func(limit int64, to io.Writer) error { return b.inFolder(t, limit, to) }, nil
+	}
+	table := ""
+	if b.finished != nil {
+		table = b.finished(b.id)
+	}
+	switch {
+	case table == "":
+		return nil, noFile("names a file that came with a table which is finished",
+			"drop the rows that failed again, with their files beside them")
+	case isZip(table):
+		return func(limit int64, to io.Writer) error { return b.inZip(table, limit, to) }, nil
+	}
+	return func(limit int64, to io.Writer) error { return b.withFinished(table, limit, to) }, nil
+}
+
+func isZip(name string) bool { return strings.EqualFold(filepath.Ext(name), ".zip") }
+
+// withFinished reads the file that lies with a finished table, or that was dropped since because the
+// row failed without it.
+func (b beside) withFinished(table string, limit int64, to io.Writer) error {
+	folder := filepath.Join(filepath.Dir(table), results.FilesOf(results.Stem(filepath.Base(table))))
+	for _, from := range []string{folder, b.rule.Folder} {
+		if err := readBeside(from, b.rel, limit, to); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return b.missing(filepath.Base(folder), namesIn(filepath.Join(folder, filepath.Dir(filepath.FromSlash(b.rel)))))
 }
 
 func tooLarge(limit int64) error {
@@ -135,8 +169,8 @@ func tooLarge(limit int64) error {
 
 // inZip reads the file from the zip that the table came in. Exports keep photos in a folder, such as
 // media/, which the answers do not name.
-func (b beside) inZip(t tag, limit int64, to io.Writer) error {
-	z, err := zip.OpenReader(b.in.path(b.id, t))
+func (b beside) inZip(table string, limit int64, to io.Writer) error {
+	z, err := zip.OpenReader(table)
 	if err != nil {
 		return noFile("names a file in a zip that cannot be opened", "drop the zip again")
 	}

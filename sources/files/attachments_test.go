@@ -29,11 +29,12 @@ type dropped struct {
 	t         *testing.T
 	dir, drop string
 	find      sources.AttachmentFinder
+	finished  map[string]string // where tables went, as the journal knows
 }
 
 func newDropped(t *testing.T) *dropped {
 	t.Helper()
-	d := &dropped{t: t, dir: t.TempDir()}
+	d := &dropped{t: t, dir: t.TempDir(), finished: map[string]string{}}
 	d.drop = filepath.Join(d.dir, "drop")
 	var diags diag.List
 	doc := yamlnode.Parse("rule.yaml", []byte("{folder: drop, stable_for: 1ms}"), &diags)
@@ -41,7 +42,8 @@ func newDropped(t *testing.T) *dropped {
 		t.Fatal(diags)
 	}
 	d.find = Kind{}.Attachments("wounds", &rules.Trigger{Kind: "files", Config: doc.Root},
-		sources.AttachmentEnv{Dir: d.dir, Inbox: filepath.Join(d.dir, "inbox")})
+		sources.AttachmentEnv{Dir: d.dir, Inbox: filepath.Join(d.dir, "inbox"),
+			Finished: func(id string) string { return d.finished[id] }})
 	return d
 }
 
@@ -151,6 +153,14 @@ func TestFilesBesideADroppedOne(t *testing.T) {
 	}
 	if got := d.content(f.ID, "photos/1.jpg"); !strings.Contains(got, "finished") {
 		t.Errorf("after the finish: %s", got)
+	}
+	d.finished[f.ID] = filepath.Join(d.drop, "done", "wounds.csv")
+	d.write("drop/photos/late.jpg", "late")
+	for name, want := range map[string]string{"photos/1.jpg": "one", "photos/sub/2.jpg": "two", "photos/late.jpg": "late",
+		"photos/11.jpg": `there is "1.jpg"`, "photos/link.jpg": "!file-not-there", "../secret.jpg": "outside of the folder"} {
+		if got := d.content(f.ID, name); got != want && (!strings.HasPrefix(got, "!") || !strings.Contains(got, want)) {
+			t.Errorf("of the finished table: %s: %s, want %s", name, got, want)
+		}
 	}
 	again := d.take(d.write("drop/wounds.failed.csv", "id,photo\n1,photos/1.jpg\n"))
 	if got := d.content(again.ID, "photos/1.jpg"); got != "one" {

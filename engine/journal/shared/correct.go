@@ -24,7 +24,7 @@ func Correctable(r *journal.Record, body []byte, why string) error {
 // Correction gives the record that takes the place of another with a content that a person has corrected.
 func Correction(r *journal.Record, body []byte, now time.Time) *journal.Record {
 	origin := r.Origin
-	origin.FileID = "" // its file is finished without it
+	origin.FileID, origin.Beside = "", origin.FileBeside() // its file is finished without it
 	return &journal.Record{
 		Rule: r.Rule, ID: r.ID, Key: r.Key, Content: r.Content, Origin: origin, Body: body, State: journal.Pending,
 		Received: now,
