@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -110,12 +109,12 @@ func (a *ActionSpec) DeclareIDs(d DeclaredIDs) {
 	r.ids = append(r.ids, &declaredIDs{DeclaredIDs: d, action: a})
 }
 
-// RecordObjects lists the kinds of objects that the rule makes by the ids of its records, each with its server.
+// RecordObjects lists the kinds of objects that the rule makes by the ids of its records.
 func (r *Rule) RecordObjects() []string {
 	var list []string
 	for _, d := range r.ids {
 		if d.Creates && !d.People {
-			list = append(list, strings.TrimSpace(d.action.Server+" "+d.Object))
+			list = append(list, d.Object)
 		}
 	}
 	return list

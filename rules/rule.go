@@ -17,7 +17,7 @@ type Rule struct {
 	Name        string
 	Description string
 	Path        string // relative to the project folder, with slashes
-	Server      string // as the rule names it, empty for the default server until the loader has set its name
+	Server      string // as the rule names it; empty means the default server
 	Trigger     Trigger
 	When        *Expr // nil: every record
 	ID          *Expr // nil: a hash of the record's content
@@ -177,9 +177,6 @@ func (e *Environment) triggerNames() []string {
 type Environment struct {
 	// Directory is nil when there is no snapshot yet; lookups of metadata are then a finding.
 	Directory Directory
-	// Server gives what lookups search at a server that they name; what is wrong with the name is a
-	// problem with neither. nil: no server can be named.
-	Server func(name string) (ServerEnv, *diag.Problem)
 	// Samples gives the bodies of a trigger's sample, decoded as its source would; nil, nil when it has none.
 	Samples func(t *Trigger) ([]any, error)
 	// ReadFile reads a file of the project (maps, tables, tests), path relative to the project folder.
@@ -196,12 +193,6 @@ type Environment struct {
 	TriggerKinds []TriggerKind
 	// Defaults finds the _defaults.yaml that apply to a rule's folder; nil when the project has none.
 	Defaults []*yamlnode.Document
-}
-
-// ServerEnv is what lookups search at one server: its snapshot, and what it is asked for.
-type ServerEnv struct {
-	Directory Directory
-	Asked     AskedKind
 }
 
 // Failure is why one record cannot be used: data that does not fit its rule. It names the place in

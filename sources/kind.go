@@ -87,8 +87,9 @@ type Connection struct {
 	Domain                     string // a part of the system: a project space of CommCare HQ
 	Username, Password, APIKey string
 	Bearer                     string
-	Header                     string // that the API key is sent in; empty: the kind's own
-	Dir                        string // the project's folder, from which paths count
+	Header                     string            // that the API key is sent in; empty: the kind's own
+	Dir                        string            // the project's folder, from which paths count
+	Own                        map[string]string // the keys that only its kind has, by name
 }
 
 // ConnectionKind is a kind of outside system, as culvert.yaml names it.

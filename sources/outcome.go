@@ -46,6 +46,18 @@ type Awaiter interface {
 	Await(ctx context.Context, seqs []int64) ([]Outcome, error)
 }
 
+// FileOutcomes is a Sink that says what became of files.
+type FileOutcomes interface {
+	// FileOutcomes gives how the files of a rule stand, by their SHA256: of those with the same one, the newest.
+	FileOutcomes(ctx context.Context, rule string) (map[string]FileOutcome, error)
+}
+
+// FileOutcome is how a file stands.
+type FileOutcome struct {
+	Finished time.Time // every row had an outcome, and the file was moved away; zero: not yet
+	Results  string    // path of its results, beside which it lies; empty: there are none
+}
+
 // Alarm is a Sink that tells people what is wrong with a source.
 type Alarm interface {
 	// Alarm says what is wrong with a subject, such as the database of a rule; nothing any more when what is empty.

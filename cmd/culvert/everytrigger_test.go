@@ -23,6 +23,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/rules/examples"
+	"github.com/culvert/culvert/sources/s3/s3test"
+	"github.com/culvert/culvert/sources/sftp/sftptest"
 )
 
 // TestEveryTrigger runs the example with a rule for every way that records come in, each with its
@@ -35,16 +37,21 @@ func TestEveryTrigger(t *testing.T) {
 	_, url := startSandbox(t, dir)
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
+	partner, store := putEverything(t, dir)
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
 		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
-		"REDCAP_URL="+outside.URL+"/redcap", "REDCAP_TOKEN=token", "RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
+		"RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
 		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
-		"ODK_URL="+outside.URL, "ODK_PASSWORD=key")
+		"ODK_URL="+outside.URL, "ODK_PASSWORD=key", "SFTP_URL=sftp://"+partner.Address, "SFTP_PASSWORD="+sftptest.Password,
+		"SFTP_HOST_KEY="+partner.HostKey, "S3_URL="+store.URL, "S3_ACCESS_KEY="+s3test.AccessKey,
+		"S3_SECRET_KEY="+s3test.SecretKey)
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
 	edit(t, dir, "rules/schedule-dhis2.yaml", `cron: "0 4 * * *"`, "every: 1s")
+	edit(t, dir, "rules/sftp.yaml", "stable_for: 1m", "stable_for: 1s\n    every: 5s")
+	edit(t, dir, "rules/s3.yaml", "after: tag", "after: tag\n    every: 5s")
 	registry := registryDatabase(t, dir)
 	dropEverything(t, dir)
 	culvert(t, env, dir, "sync")
@@ -66,6 +73,8 @@ func TestEveryTrigger(t *testing.T) {
 		if counted != len(wantedEvents)+1 {
 			diff += fmt.Sprintf("%d cases are counted in the month's reports\n", counted)
 		}
+		diff += cmp.Diff([]string{"malaria-1.csv", "malaria-1.results.csv"}, partner.Names(t, "outgoing/malaria/done")) +
+			cmp.Diff([]string{"incoming/malaria/malaria-2.csv", "results/malaria/malaria-2.results.csv"}, store.Keys())
 		if diff == "" {
 			return
 		}
@@ -86,7 +95,17 @@ var wantedEvents = map[string]int{
 	"27": 1, "28": 1, // KoboToolbox, ODK Central
 	"29": 1, "30": 1, // sheet
 	"32": 1, "33": 1, "34": 1, "35": 1, // RapidPro, CHT, FHIR read and sent
-	"36": 1, // REDCap
+	"36": 1, "37": 1, "38": 1, "39": 1, // SFTP server, object store
+}
+
+// putEverything starts an SFTP server and an object store with a file each where the rules look for them.
+func putEverything(t *testing.T, dir string) (*sftptest.Server, *s3test.Store) {
+	t.Helper()
+	partner, store := sftptest.New(t), s3test.New(t)
+	text := sampleOf(t, dir, "notifications.csv")
+	partner.Write(t, "outgoing/malaria/malaria-1.csv", string(replaced(t, text, ",7,", ",36,", ",31,", ",37,")))
+	store.Put("incoming/malaria/malaria-2.csv", string(replaced(t, text, ",7,", ",38,", ",31,", ",39,")))
+	return partner, store
 }
 
 func lay(t *testing.T, path string, text []byte) {
@@ -289,10 +308,6 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/rapidpro/api/v2/runs.json" && r.Header.Get("Authorization") == "Token token":
 		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "rapidpro-runs.json"))
 		_, _ = w.Write(bytes.Replace(text, []byte(`"value": "7"`), []byte(`"value": "32"`), 1))
-		return
-	case r.URL.Path == "/redcap/api/" && r.Method == http.MethodPost && r.FormValue("token") == "token":
-		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "redcap.json"))
-		_, _ = w.Write(bytes.Replace(text, []byte(`"age": "7"`), []byte(`"age": "36"`), 1))
 		return
 	case r.URL.Path == "/fhir/Encounter" && r.Header.Get("Authorization") == "Bearer token":
 		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "fhir-bundle.json"))

@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) newCommand() *cobra.Command {
-	var program, stage, dataSet, sample, server, address, folder string
+	var program, stage, dataSet, sample, server, address, folder, connection string
 	var definition formFlags
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
@@ -38,7 +38,8 @@ may be answered with, and which groups repeat: an XLSForm (.xlsx), an XForm (.xm
 KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is made from it.`,
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
 			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
-			"--folder drop/malaria",
+			"--folder drop/malaria\n  culvert new cases --program Malaria --sample samples/cases.csv --connection partner " +
+			"--folder outgoing",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !ruleName.MatchString(args[0]) {
@@ -48,7 +49,7 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 				return errors.New("name a program with --program, or a data set with --data-set")
 			}
 			r := scaffold.Request{Name: args[0], Sample: sample, Trigger: "webhook", Address: address}
-			if folder != "" || strings.HasSuffix(sample, ".csv") || strings.HasSuffix(sample, ".xlsx") {
+			if connection != "" || folder != "" || strings.HasSuffix(sample, ".csv") || strings.HasSuffix(sample, ".xlsx") {
 				r.Trigger, r.Address = "files", folder
 			}
 			if r.Address == "" {
@@ -59,6 +60,9 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			}
 			p, err := a.load(c.Context())
 			if err != nil {
+				return err
+			}
+			if err := placeOf(p, &r, connection, folder); err != nil {
 				return err
 			}
 			if err := aim(p, &r, server, program, stage, dataSet); err != nil {
@@ -97,10 +101,38 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 	f.StringVar(&dataSet, "data-set", "", "name, code or uid of a data set")
 	f.StringVar(&sample, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
 	f.StringVar(&address, "path", "", "the webhook's path")
-	f.StringVar(&folder, "folder", "", "the folder where files are dropped")
+	f.StringVar(&folder, "folder", "", "the folder where files are dropped, or lie over there")
+	f.StringVar(&connection, "connection", "", "a connection of culvert.yaml from which files are taken")
 	definition.add(f)
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
+}
+
+// placeOf resolves where files come from when they come from a connection.
+func placeOf(p *project.Project, r *scaffold.Request, connection, folder string) error {
+	if connection == "" {
+		return nil
+	}
+	c := p.Config.ConnectionNamed(connection)
+	if c == nil {
+		var names []string
+		for _, o := range p.Config.Connections {
+			names = append(names, o.Name)
+		}
+		if len(names) == 0 {
+			return fmt.Errorf("connection %q is not in %s, which names none", connection, project.ConfigFile)
+		}
+		return fmt.Errorf("connection %q is not in %s: %s", connection, project.ConfigFile,
+			diag.Suggest(connection, names, "connections"))
+	}
+	if !project.TakesFiles(c.Kind) {
+		return fmt.Errorf("connection %q is of kind %s, from which no files are taken", connection, c.Kind)
+	}
+	if folder == "" {
+		return fmt.Errorf("say with --folder where the files lie at %s", connection)
+	}
+	r.Trigger, r.Address, r.Connection = c.Kind, folder, connection
+	return nil
 }
 
 // rulesFolder makes the folder of the rules in a project that has none yet.
@@ -198,9 +230,6 @@ func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffo
 		for _, what := range draft.Missing {
 			fmt.Fprintf(a.stdout, "  %s\n", what)
 		}
-	}
-	if n := len(draft.Unused); n > 0 {
-		fmt.Fprintf(a.stdout, "not used of the sample, as the comment above actions: lists: %s\n", count(int64(n), "field", "fields"))
 	}
 	clock := &rehearsal.TestClock{}
 	a.loader.Now = clock.Now

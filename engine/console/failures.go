@@ -67,9 +67,8 @@ type oneCause struct {
 
 // valueCount is a value that records failed on, and how many did, of those looked at.
 type valueCount struct {
-	Column string `json:"column"`
-	Value  string `json:"value"`
-	Count  int    `json:"count"`
+	Column, Value string
+	Count         int
 }
 
 func (s *Console) cause(r *http.Request) (view, error) {

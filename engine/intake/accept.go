@@ -221,6 +221,27 @@ func (in *Intake) AcceptFile(ctx context.Context, f sources.File) (bool, error) 
 	return false, nil
 }
 
+// FileOutcomes gives how the files of a rule stand, by their SHA256.
+func (in *Intake) FileOutcomes(ctx context.Context, rule string) (map[string]sources.FileOutcome, error) {
+	list, err := in.Journal.Files(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("look at the files of rule %s: %w", rule, err)
+	}
+	slices.SortStableFunc(list, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
+	out := map[string]sources.FileOutcome{}
+	for _, f := range list {
+		if f.Rule != rule {
+			continue
+		}
+		now := sources.FileOutcome{Results: f.Results}
+		if f.State == journal.FileFinished {
+			now.Finished = f.Finished
+		}
+		out[f.SHA256] = now
+	}
+	return out, nil
+}
+
 // Cursor gives a saved cursor, "" when there is none.
 func (in *Intake) Cursor(ctx context.Context, name string) (string, error) {
 	return in.Journal.Cursor(ctx, name)

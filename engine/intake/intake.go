@@ -23,6 +23,7 @@ type Journal interface {
 	journal.Appender
 	journal.Notifications
 	AddFile(ctx context.Context, f *journal.File) (duplicate bool, err error)
+	Files(ctx context.Context, state journal.FileState) ([]journal.File, error)
 	Cursor(ctx context.Context, name string) (string, error)
 	Meta(ctx context.Context, name string) (string, error)
 	SetMeta(ctx context.Context, name, value string) error
@@ -83,6 +84,8 @@ var (
 	_ sources.Awaiter    = (*Intake)(nil)
 	_ sources.Alarm      = (*Intake)(nil)
 	_ sources.Conditions = (*Intake)(nil)
+
+	_ sources.FileOutcomes = (*Intake)(nil)
 )
 
 // New makes an intake.

@@ -45,6 +45,8 @@ var apart = []string{
 	"sourcetest",
 	"lookupstest",
 	"remotetest",
+	"sftptest",
+	"s3test",
 	"tabulartest",
 	"oidctest",
 	"testdata",

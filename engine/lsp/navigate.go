@@ -43,7 +43,7 @@ func (v *view) symbolAt(at spot) symbol {
 		return symbol{}
 	}
 	span := v.lines.toRange(e.from, e.to)
-	kind, body := v.at(path)
+	kind, body := action(path)
 	switch s := v.slotOf(path); {
 	case len(path) == 1 && e.key == "rule":
 		return symbol{what: "rule", name: e.value, span: span}

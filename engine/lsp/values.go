@@ -48,7 +48,7 @@ func (p *proposals) values(e *entry) {
 		}
 		return
 	}
-	if p.at(at); p.index != nil {
+	if p.index != nil {
 		p.objects(s, at)
 	}
 }

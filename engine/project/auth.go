@@ -90,7 +90,7 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 		name := pair.Key.Value
 		switch {
 		case slices.Contains(own, name):
-			p.connectionKey(&c, at, name, pair.Value)
+			p.connectionKey(&c, at, settings.Find(kind.Keys, name), pair.Value)
 		case !slices.ContainsFunc(kinds, func(k sources.ConnectionKind) bool { return k.Name == name }):
 			p.report(pair.Key, "unknown-key", fmt.Sprintf("a connection of kind %s has no %q", kind.Name, name),
 				diag.Suggest(name, own, "keys"))
@@ -120,8 +120,8 @@ func (p *parser) connectionURL(key string, v *yamlnode.Node, secret bool) Text {
 	return t
 }
 
-func (p *parser) connectionKey(c *Connection, at, name string, v *yamlnode.Node) {
-	switch name {
+func (p *parser) connectionKey(c *Connection, at string, field *settings.Field, v *yamlnode.Node) {
+	switch name := field.Name; name {
 	case "domain":
 		c.Domain = v.Value
 	case "username":
@@ -139,6 +139,18 @@ func (p *parser) connectionKey(c *Connection, at, name string, v *yamlnode.Node)
 	case "locations":
 		if c.Locations = v.Value; !isTable(v.Value) {
 			p.report(v, "bad-value", fmt.Sprintf("%q is no reference table", v.Value), "write locations: tables/locations.csv")
+		}
+	default:
+		if c.Own == nil {
+			c.Own = map[string]Text{}
+		}
+		if field.Type == settings.Switch && v.Value != "true" && v.Value != "false" {
+			p.report(v, "bad-value", fmt.Sprintf("%s is %q, not true or false", at+name, v.Value), "write true or false")
+		}
+		if field.Type == settings.Secret {
+			c.Own[name] = p.secret(at+name, v)
+		} else {
+			c.Own[name] = p.text(at+name, v)
 		}
 	}
 }

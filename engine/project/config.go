@@ -143,6 +143,8 @@ type Connection struct {
 	APIKey   Text
 	Bearer   Text
 	Header   string // that the API key is sent in
+	// Own are the keys that only its kind has, by name.
+	Own map[string]Text
 	// Locations is the reference table that a sync writes the locations of a CommCare project space to; empty: none.
 	Locations string
 	Place     diag.Place

@@ -88,6 +88,14 @@ func (c *Config) Connection(name, dir string) (sources.Connection, error) {
 		return out, fmt.Errorf("it is not in %s", ConfigFile)
 	}
 	out.Kind, out.Domain, out.Header = found.Kind, found.Domain, found.Header
+	out.Own = map[string]string{}
+	for key, text := range found.Own {
+		value, err := text.Resolve()
+		if err != nil {
+			return out, err
+		}
+		out.Own[key] = value
+	}
 	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username,
 		&out.Password: found.Password, &out.APIKey: found.APIKey, &out.Bearer: found.Bearer})
 }

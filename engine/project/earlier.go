@@ -6,15 +6,16 @@ import (
 	"github.com/culvert/culvert/lookups/records"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources"
 )
 
 // checkEarlier reports lookups in earlier records that can find nothing: those of rules that do not
 // exist, and those of rows of files, which the journal does not keep.
 func checkEarlier(list []*rules.Rule) (found diag.List) {
-	kinds := map[string]string{}
+	files := map[string]bool{} // by rule, whether its records are rows of files
 	var names []string
 	for _, r := range list {
-		kinds[r.Name] = r.Trigger.Kind
+		files[r.Name] = TakesFiles(r.Trigger.Kind)
 		names = append(names, r.Name)
 	}
 	for _, r := range list {
@@ -23,21 +24,27 @@ func checkEarlier(list []*rules.Rule) (found diag.List) {
 			if !ok {
 				continue
 			}
-			if len(a.Named()) == 0 && r.Trigger.Kind == "files" {
+			if len(a.Named()) == 0 && files[r.Name] {
 				found.Add(ofFiles(r.Name, l.Place))
 			}
 			for _, n := range a.Named() {
-				switch kind, known := kinds[n.Value]; {
+				switch ofFile, known := files[n.Value]; {
 				case !known:
 					found.Add(diag.Diagnostic{Problem: diag.Problem{Code: "unknown-rule", Place: n.Place(),
 						Message: fmt.Sprintf("there is no rule %q", n.Value), Hint: diag.Suggest(n.Value, names, "rules")}})
-				case kind == "files":
+				case ofFile:
 					found.Add(ofFiles(n.Value, n.Place()))
 				}
 			}
 		}
 	}
 	return found
+}
+
+// TakesFiles tells whether the records of a kind of trigger are rows of files.
+func TakesFiles(kind string) bool {
+	k := sources.Named(SourceKinds(), kind)
+	return k != nil && sources.TriggerKind(k).Tables
 }
 
 func ofFiles(rule string, at diag.Place) diag.Diagnostic {

@@ -61,7 +61,7 @@ func configKeys() settings.Spec {
 					"others needless",
 				Each: &settings.Field{Type: settings.Value, Doc: "a key" + secretDoc}},
 			{Name: "connections", Type: settings.Named, LeftOut: "none",
-				Doc:  "databases and CommCare projects that triggers name",
+				Doc:  "outside systems that rules name: databases, CommCare, KoboToolbox, ODK Central, SFTP servers, object stores, web APIs",
 				Each: &settings.Field{Type: settings.Mapping, Doc: "one outside system", Fields: connectionKeys()}},
 			{Name: "missing", Type: settings.Texts, LeftOut: "none", Schema: []string{"string", "number", "array"},
 				Doc: "words by which all sources of the project say that there is no answer, such as [n/a]: a value that is " +

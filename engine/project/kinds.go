@@ -10,7 +10,6 @@ import (
 	"github.com/culvert/culvert/actions/httpreq"
 	actionkobo "github.com/culvert/culvert/actions/kobo"
 	"github.com/culvert/culvert/lookups"
-	lookupcommcare "github.com/culvert/culvert/lookups/commcare"
 	lookupdb "github.com/culvert/culvert/lookups/database"
 	"github.com/culvert/culvert/lookups/records"
 	"github.com/culvert/culvert/lookups/web"
@@ -22,7 +21,9 @@ import (
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/kobo"
 	"github.com/culvert/culvert/sources/odk"
+	"github.com/culvert/culvert/sources/s3"
 	"github.com/culvert/culvert/sources/schedule"
+	"github.com/culvert/culvert/sources/sftp"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/webhook"
 )
@@ -64,7 +65,6 @@ func LookupKinds() []lookups.Kind {
 		web.Kind{},
 		lookupdb.Kind{},
 		records.Kind{},
-		lookupcommcare.Kind{},
 	}
 }
 
@@ -91,6 +91,8 @@ func SourceKinds() []sources.Kind {
 		commcare.Kind{},
 		kobo.Kind{},
 		odk.Kind{},
+		sftp.Kind(),
+		s3.Kind(),
 	}
 }
 

@@ -3,9 +3,11 @@ package project
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -153,4 +155,10 @@ func (s *Server) texts() []Text {
 	return []Text{s.URL, s.Proxy, s.Username, s.Password, s.Token, s.Bearer}
 }
 
-func (c *Connection) texts() []Text { return []Text{c.URL, c.Username, c.Password, c.APIKey, c.Bearer} }
+func (c *Connection) texts() []Text {
+	out := []Text{c.URL, c.Username, c.Password, c.APIKey, c.Bearer}
+	for _, name := range slices.Sorted(maps.Keys(c.Own)) {
+		out = append(out, c.Own[name])
+	}
+	return out
+}

@@ -17,17 +17,19 @@ import (
 // Request says what the rule is to do.
 type Request struct {
 	Name    string
-	Trigger string // webhook or files
-	Address string // path of the webhook, folder of the files
-	Sample  string // path of the sample, as the rule is to name it
-	Bodies  []any  // the records of the sample
-	Header  int    // the row with the names of its columns; up to 1: the first
-	Program *metadata.Program
-	Stage   *metadata.ProgramStage // nil: the program's first
-	DataSet *metadata.DataSet      // instead of a program
-	Index   *metadata.Index
-	Form    *form.Form // the definition of the form, where it is known
-	Made    bool       // the sample is made from the form: its answers are invented
+	Trigger string // webhook, or of files: files, sftp...
+	// Connection of culvert.yaml that files come from; empty: they are dropped.
+	Connection string
+	Address    string // path of the webhook, folder of the files
+	Sample     string // path of the sample, as the rule is to name it
+	Bodies     []any  // the records of the sample
+	Header     int    // the row with the names of its columns; up to 1: the first
+	Program    *metadata.Program
+	Stage      *metadata.ProgramStage // nil: the program's first
+	DataSet    *metadata.DataSet      // instead of a program
+	Index      *metadata.Index
+	Form       *form.Form // the definition of the form, where it is known
+	Made       bool       // the sample is made from the form: its answers are invented
 }
 
 // Draft is a rule file and what a person has to see to.
@@ -37,7 +39,6 @@ type Draft struct {
 	Joined   int      // fields of DHIS2 that are set
 	Of       int      // of so many
 	Question int      // fields that are left open because several fit, or what is held does not
-	Unused   []string // columns or fields of the sample that nothing is made of
 	Columns  []byte   // of a wide data set: the CSV file that the rule names in columns:, or nil
 }
 
@@ -140,12 +141,6 @@ func (w *writer) plan() {
 		w.external = w.findPerson()
 	}
 	w.id = w.findID()
-	read := w.read()
-	for _, f := range w.fields {
-		if !f.own && !read[f.expr] {
-			w.draft.Unused = append(w.draft.Unused, f.expr)
-		}
-	}
 }
 
 // count counts what is joined, and notes which maps it takes.

@@ -34,7 +34,6 @@ func (w *writer) write() {
 		w.missing("the place (lookups and org_unit)")
 	}
 	w.valueMaps()
-	w.unused()
 	w.line("actions:")
 	switch {
 	case w.DataSet != nil:
@@ -52,8 +51,11 @@ func (w *writer) missing(what string) { w.draft.Missing = append(w.draft.Missing
 
 func (w *writer) trigger() {
 	w.line("trigger:")
-	if w.Trigger == "files" {
-		w.line("  files:")
+	if w.ofFiles() {
+		w.line("  %s:", w.Trigger)
+		if w.Connection != "" {
+			w.line("    connection: %s", yamlnode.Text(w.Connection))
+		}
 		w.line("    folder: %s", yamlnode.Text(w.Address))
 		if w.Header > 1 {
 			w.line("    header: %d # the names of the columns stand below a title", w.Header)
@@ -72,8 +74,11 @@ func (w *writer) trigger() {
 	}
 }
 
-// read are the fields that the rule reads, by their expressions.
-func (w *writer) read() map[string]bool {
+// ofFiles tells whether the records are rows of files.
+func (w *writer) ofFiles() bool { return w.Trigger != "webhook" }
+
+// columns are those of the sample that the rule reads.
+func (w *writer) columns() []string {
 	read := map[string]bool{w.place.expr: true, w.date.expr: true, w.period.expr: true, w.external.expr: true,
 		w.id.expr: true}
 	for _, t := range append(slices.Clone(w.attributes), w.elements...) {
@@ -81,29 +86,6 @@ func (w *writer) read() map[string]bool {
 			read[t.field.expr] = true
 		}
 	}
-	return read
-}
-
-// unused says above the actions what of the sample they make nothing of.
-func (w *writer) unused() {
-	const atOnce = 4
-	for i, list := 0, w.draft.Unused; i < min(len(list), maxUnused); i += atOnce {
-		if i == 0 {
-			w.line("# not used of the sample:")
-		}
-		w.line("#   %s", comment(strings.Join(list[i:min(i+atOnce, len(list), maxUnused)], ", ")))
-	}
-	if more := len(w.draft.Unused) - maxUnused; more > 0 {
-		w.line("#   and %d more", more)
-	}
-}
-
-// maxUnused bounds how many fields are named that nothing is made of.
-const maxUnused = 60
-
-// columns are those of the sample that the rule reads.
-func (w *writer) columns() []string {
-	read := w.read()
 	var list []string
 	for _, f := range w.fields {
 		if read[f.expr] {

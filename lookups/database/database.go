@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -132,12 +133,14 @@ func (f *finder) Close() {
 func (f *finder) get(name string) (*database.Database, func(), error) {
 	c, err := f.env.Connection(name)
 	if err != nil {
-		return nil, nil, lookups.Unusable(name, err)
+		return nil, nil, &lookups.Error{Away: true, Problem: diag.Problem{Code: lookups.CodeRefused,
+			Message: "the connection " + name + " cannot be used: " + err.Error(),
+			Hint:    "put it right in culvert.yaml or in the environment"}}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o := f.open[name]
-	if o != nil && o.by != c {
+	if o != nil && !reflect.DeepEqual(o.by, c) {
 		o.stale = true
 		if o.users == 0 {
 			_ = o.Close() // only read

@@ -2,6 +2,7 @@ package files
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -73,10 +74,17 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 			list = append(list, w)
 		}
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && !leftOver(env.Inbox) {
 		return nil, nil
 	}
 	return New(Config{Inbox: env.Inbox, Rules: list, Logger: env.Log}), nil
+}
+
+// leftOver tells whether something lies in the inbox: what another kind of trigger took may have been left there when
+// the process was killed before it was accepted.
+func leftOver(inbox string) bool {
+	entries, err := os.ReadDir(inbox)
+	return err == nil && len(entries) > 0
 }
 
 // Watched gives a rule's claim on a folder from its trigger, which has passed Check. root is the
@@ -117,7 +125,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) claim {
 				"finished files would be taken again; name another folder")
 		}
 	}
-	s.glob, s.marker, s.stableFor = glob(c), markerOf(c), c.Duration("stable_for")
+	s.glob, s.marker, s.stableFor = ReadGlob(c), ReadMarker(c), c.Duration("stable_for")
 	s.format = tabular.ReadFormat(c)
 	return s
 }
@@ -139,7 +147,8 @@ func folder(c settings.Reader, key string) string {
 	return p
 }
 
-func glob(c settings.Reader) string {
+// ReadGlob reads the key glob: a pattern of file names.
+func ReadGlob(c settings.Reader) string {
 	g := c.Text("glob")
 	n := c.Config.Get("glob")
 	if strings.ContainsAny(g, `/\`) {
@@ -151,7 +160,8 @@ func glob(c settings.Reader) string {
 	return g
 }
 
-func markerOf(c settings.Reader) string {
+// ReadMarker reads the key marker: the ending of files that say that others are complete.
+func ReadMarker(c settings.Reader) string {
 	m := c.Text("marker")
 	if m != "" && (!strings.HasPrefix(m, ".") || len(m) < 2 || strings.ContainsAny(m, `/\`)) {
 		c.Wrong(c.Config.Get("marker"), "marker", fmt.Sprintf("marker %q is no file ending", m),

@@ -1,7 +1,10 @@
 package files
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +13,8 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -96,5 +101,46 @@ func TestSample(t *testing.T) {
 		if _, err := k.Sample(tr, "samples/a.csv", []byte(text), 2); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// What a killed process left in the inbox is offered by the next one, though no rule watches a folder: a webhook, a
+// web address or an SFTP server may have brought it.
+func TestOffersWhatWasLeftInTheInbox(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := sources.Env{Dir: dir, Inbox: filepath.Join(dir, "inbox"), Log: slog.New(slog.DiscardHandler)}
+	if s, err := (Kind{}).New(nil, env); s != nil || err != nil {
+		t.Fatalf("with nothing to do there is a source: %v %v", s, err)
+	}
+	in := inbox{dir: env.Inbox, now: time.Now}
+	tagged := tag{Rule: "anc", Name: "a.csv", Folder: filepath.Join(dir, "received", "anc"), Received: time.Now(),
+		Keep: true}
+	id, err := in.prepare(tagged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sourcetest.WriteFile(t, in.path(id, tagged), "id\n1\n")
+	s, err := Kind{}.New(nil, env)
+	if s == nil || err != nil {
+		t.Fatalf("there is no source: %v", err)
+	}
+	sink := sourcetest.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, sink) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case f := <-sink.Files:
+		if f.ID != id || f.Rule != "anc" {
+			t.Errorf("offered %s of rule %s", f.ID, f.Rule)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it was not offered")
 	}
 }

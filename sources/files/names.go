@@ -11,7 +11,7 @@ import (
 
 // claims lists the rules that an entry is for.
 func (w *watcher) claims(folder string, e fs.DirEntry) []WatchedRule {
-	if !e.Type().IsRegular() || unfinishedName(e.Name()) {
+	if !e.Type().IsRegular() || Unfinished(e.Name()) {
 		return nil
 	}
 	var list []WatchedRule
@@ -24,19 +24,27 @@ func (w *watcher) claims(folder string, e fs.DirEntry) []WatchedRule {
 }
 
 func (r *WatchedRule) wants(name string) bool {
+	return !r.isMarker(name) && Wanted(r.Glob, name)
+}
+
+// Wanted tells whether a name matches a glob, without regard to case; an empty one matches every name that a known
+// format may have.
+func Wanted(glob, name string) bool {
 	lower := strings.ToLower(name)
-	if r.isMarker(name) {
-		return false
-	}
-	if r.Glob == "" {
+	if glob == "" {
 		return readable(lower)
 	}
-	ok, err := filepath.Match(strings.ToLower(r.Glob), lower)
+	ok, err := filepath.Match(strings.ToLower(glob), lower)
 	return err == nil && ok
 }
 
 func (r *WatchedRule) isMarker(name string) bool {
-	return r.Marker != "" && strings.HasSuffix(strings.ToLower(name), strings.ToLower(r.Marker))
+	return IsMarker(r.Marker, name)
+}
+
+// IsMarker tells whether a name has the ending of files that say that others are complete; none has an empty one.
+func IsMarker(ending, name string) bool {
+	return ending != "" && strings.HasSuffix(strings.ToLower(name), strings.ToLower(ending))
 }
 
 // readable tells whether a name is one of a format that can be read.
@@ -52,8 +60,8 @@ func readable(name string) bool {
 	return tabular.KindByName(name) != tabular.Auto
 }
 
-// unfinishedName tells whether a name is hidden, or one that programs give to files which they are still writing.
-func unfinishedName(name string) bool {
+// Unfinished tells whether a name is hidden, or one that programs give to files which they are still writing.
+func Unfinished(name string) bool {
 	lower := strings.ToLower(name)
 	if strings.HasPrefix(lower, ".") || strings.HasPrefix(lower, "~") || strings.HasSuffix(lower, "~") {
 		return true
@@ -66,9 +74,9 @@ func unfinishedName(name string) bool {
 	return lower == "thumbs.db" || lower == "desktop.ini"
 }
 
-// marker gives the name of the file that marks another as complete: its name, or its name without
+// Marker gives the name of the file that marks another as complete: its name, or its name without
 // the extension, with the marker's ending.
-func marker(names map[string]bool, name, ending string) string {
+func Marker(names map[string]bool, name, ending string) string {
 	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
 		if names[m] {
 			return m

@@ -27,7 +27,7 @@ func oldestFirst(entries []fs.DirEntry) []fs.DirEntry {
 		if a.gone != b.gone {
 			return map[bool]int{true: 1, false: -1}[a.gone]
 		}
-		return cmp.Or(a.at.Compare(b.at), compareNames(a.Name(), b.Name()))
+		return cmp.Or(a.at.Compare(b.at), CompareNames(a.Name(), b.Name()))
 	})
 	out := make([]fs.DirEntry, len(list))
 	for i, d := range list {
@@ -43,14 +43,14 @@ func (in inbox) inOrder(ids []string) []string {
 		tags[id], _ = in.readTag(id) // what cannot be read is offered all the same, first, and says so
 	}
 	slices.SortFunc(ids, func(a, b string) int {
-		return cmp.Or(tags[a].Received.Compare(tags[b].Received), compareNames(tags[a].Name, tags[b].Name), cmp.Compare(a, b))
+		return cmp.Or(tags[a].Received.Compare(tags[b].Received), CompareNames(tags[a].Name, tags[b].Name), cmp.Compare(a, b))
 	})
 	return ids
 }
 
-// compareNames orders names as people do: by their letters, and numbers in them by their size, so
+// CompareNames orders names as people do: by their letters, and numbers in them by their size, so
 // that export-9 comes before export-10.
-func compareNames(a, b string) int {
+func CompareNames(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
 		if digit(x[0]) && digit(y[0]) {

@@ -17,11 +17,11 @@ func TestCompareNames(t *testing.T) {
 		"export-10-2.csv", "export-10-10.csv", "export-99999999999999999999999.csv", "export.csv", "z"}
 	got := slices.Clone(want)
 	rand.Shuffle(len(got), func(i, j int) { got[i], got[j] = got[j], got[i] })
-	slices.SortFunc(got, compareNames)
+	slices.SortFunc(got, CompareNames)
 	for _, a := range got {
 		for _, b := range got {
-			if compareNames(a, b) != -compareNames(b, a) || (compareNames(a, b) == 0) != (a == b) {
-				t.Errorf("%q and %q are not ordered: %d, %d", a, b, compareNames(a, b), compareNames(b, a))
+			if CompareNames(a, b) != -CompareNames(b, a) || (CompareNames(a, b) == 0) != (a == b) {
+				t.Errorf("%q and %q are not ordered: %d, %d", a, b, CompareNames(a, b), CompareNames(b, a))
 			}
 		}
 	}
@@ -30,7 +30,7 @@ func TestCompareNames(t *testing.T) {
 		if pair[0] == "a2b10" {
 			pair[0], pair[1] = pair[1], pair[0]
 		}
-		if compareNames(pair[0], pair[1]) >= 0 {
+		if CompareNames(pair[0], pair[1]) >= 0 {
 			t.Errorf("%q does not come before %q", pair[0], pair[1])
 		}
 	}

@@ -243,7 +243,7 @@ func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time
 
 // leave says once that a file is left where it is.
 func (w *watcher) leave(folder string, e fs.DirEntry, n int) {
-	if e.IsDir() || unfinishedName(e.Name()) {
+	if e.IsDir() || Unfinished(e.Name()) {
 		return
 	}
 	for _, r := range w.Rules {
@@ -289,7 +289,7 @@ func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule,
 	var wait time.Duration
 	for _, r := range claims {
 		if r.Marker != "" {
-			if marker(names, filepath.Base(path), r.Marker) == "" {
+			if Marker(names, filepath.Base(path), r.Marker) == "" {
 				return w.Scan
 			}
 			continue

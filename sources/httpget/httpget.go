@@ -92,18 +92,12 @@ func (e *Error) Passing() bool { return e.retry }
 
 // Get reads one address. What may heal is tried again: an answer of 429 or 503 after the time that it names.
 func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
-	return c.ask(ctx, question{method: http.MethodGet, u: u})
+	return c.ask(ctx, question{http.MethodGet, u, nil})
 }
 
 // Post sends JSON that asks for something, and changes nothing over there.
 func (c *Client) Post(ctx context.Context, u *url.URL, body []byte) (*Reply, error) {
-	return c.ask(ctx, question{method: http.MethodPost, u: u, body: body, media: "application/json"})
-}
-
-// PostForm sends a form that asks for something, and changes nothing over there.
-func (c *Client) PostForm(ctx context.Context, u *url.URL, form url.Values) (*Reply, error) {
-	return c.ask(ctx, question{method: http.MethodPost, u: u, body: []byte(form.Encode()),
-		media: "application/x-www-form-urlencoded"})
+	return c.ask(ctx, question{http.MethodPost, u, body})
 }
 
 // NewHTTP makes what Client.HTTP takes. Its idle connections are the caller's to close.
@@ -116,7 +110,6 @@ type question struct {
 	method string
 	u      *url.URL
 	body   []byte
-	media  string // of the body
 }
 
 func (c *Client) ask(ctx context.Context, q question) (*Reply, error) {
@@ -173,8 +166,8 @@ func (c *Client) once(ctx context.Context, client *http.Client, q question) (*Re
 	if err != nil {
 		return nil, &Error{Problem: diag.Problem{Message: "the address cannot be asked", Hint: "check it"}}
 	}
-	if q.media != "" {
-		r.Header.Set("Content-Type", q.media)
+	if q.method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "culvert")

@@ -28,9 +28,8 @@ func unknownPlaces(text string) (unknown []string) {
 	return unknown
 }
 
-// params reads a mapping of texts in which the times of the runs have places.
-func params(r settings.Reader, key string) map[string]string {
-	p, ok := r.Sub(key)
+func params(r settings.Reader) map[string]string {
+	p, ok := r.Sub("params")
 	if !ok {
 		return nil
 	}
