@@ -57,6 +57,11 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 	c.rule.needs = append(c.rule.needs, program.Needs()...)
 	for _, name := range program.Uses() {
 		c.used[name] = true
+		c.use(name)
+		if c.env.Library.broken(name) && c.rule.Maps[name] == nil {
+			c.fault(n.Place(), "broken-function", fmt.Sprintf("the function %s has a mistake", name),
+				"put "+c.env.Library.functions[name].Place.File+" right: its own finding says what is wrong")
+		}
 		e.depth = max(e.depth, c.depthOf(name))
 		if i := slices.IndexFunc(c.rule.Lookups, func(l *Lookup) bool { return l.Name == name }); i >= 0 {
 			e.needs = append(e.needs, i)
@@ -99,6 +104,9 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 		if err := s.need(i); err != nil {
 			return nil, err
 		}
+	}
+	if s.Trace != nil {
+		s.env.TellCalls(s.traceCall)
 	}
 	v, err := e.program.Run(s.env)
 	if err != nil {
@@ -232,16 +240,26 @@ func (s *Scope) explain(e *Expr, err error) error {
 	place := e.node.PlaceOf(run.From, run.To)
 	if errors.As(run.Cause, &inner) {
 		own := *inner
+		own.Message = inFunction(run.In, own.Message)
 		own.Place, own.Column = place, e.Column()
 		return &own
 	}
-	f := &Failure{Problem: diag.Problem{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place,
+	f := &Failure{Problem: diag.Problem{Code: run.Code, Message: inFunction(run.In, run.Error()), Hint: run.Hint,
+		Place:  place,
 		Column: e.Column(),
 		Value:  s.values(run.Names)}}
 	if f.Hint == "" {
 		f.Hint = "fix the value in the source and send the record again, or have the rule take such values"
 	}
 	return f
+}
+
+// inFunction says of a failure in which function of the project, and in which line of its file, it happened.
+func inFunction(where, message string) string {
+	if where == "" {
+		return message
+	}
+	return fmt.Sprintf("in the function %s: %s", where, message)
 }
 
 // Limits of the private text of a failure.

@@ -22,17 +22,7 @@ import (
 // as specs: their kinds compile them afterwards and report into the same Findings. When they have,
 // Finish reports what only then can be known.
 func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
-	if env.Now == nil {
-		env.Now = time.Now
-	}
-	if env.Zone == nil {
-		env.Zone = time.UTC
-	}
-	if env.ReadFile == nil {
-		env.ReadFile = func(name string) ([]byte, error) {
-			return nil, fmt.Errorf("%s cannot be read: %w", name, fs.ErrNotExist)
-		}
-	}
+	env = env.withDefaults()
 	findings := &Findings{}
 	c := &compiler{env: env, findings: findings, rule: &Rule{Path: path, Maps: map[string]*ValueMap{}, findings: findings,
 		zone: env.Zone}}
@@ -61,6 +51,22 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	findings.settle()
 	c.compile()
 	return c.rule, findings
+}
+
+// withDefaults fills in what is left out.
+func (env Environment) withDefaults() Environment {
+	if env.Now == nil {
+		env.Now = time.Now
+	}
+	if env.Zone == nil {
+		env.Zone = time.UTC
+	}
+	if env.ReadFile == nil {
+		env.ReadFile = func(name string) ([]byte, error) {
+			return nil, fmt.Errorf("%s cannot be read: %w", name, fs.ErrNotExist)
+		}
+	}
+	return env
 }
 
 // ServerOf gives the server that a rule file names, "" for the default one, before the file is

@@ -33,7 +33,9 @@ type Rule struct {
 	Bases    []string // the files that the rule takes keys from, nearest first
 
 	bases       []*yamlnode.Document // those files
-	place       diag.Place           // of the name
+	library     *Library
+	shared      []string   // names of what the rule uses of the library
+	place       diag.Place // of the name
 	serverPlace diag.Place
 	namespace   namespace
 	ids         []*declaredIDs
@@ -73,14 +75,14 @@ func (r *Rule) clock(now func() time.Time) func() time.Time {
 // Report adds a finding about the rule, for those who check parts of it after Load.
 func (r *Rule) Report(d diag.Diagnostic) { r.findings.Report(d) }
 
-// Text is the rule as it is written: its file, and behind it those that it takes keys from. A rule
-// that takes none is its file, byte by byte.
+// Text is the rule as it is written: its file, and behind it those that it takes keys from, or uses
+// functions and value maps of. A rule that takes none is its file, byte by byte.
 func (r *Rule) Text() []byte {
 	if r.Document == nil {
 		return nil
 	}
 	text := slices.Clone(r.Document.Text)
-	for _, d := range r.bases {
+	for _, d := range slices.Concat(r.bases, r.sharedDocs()) {
 		text = append(text, "\n\x00"+d.Path+"\n"...)
 		text = append(text, d.Text...)
 	}
@@ -193,6 +195,8 @@ type Environment struct {
 	TriggerKinds []TriggerKind
 	// Defaults finds the _defaults.yaml that apply to a rule's folder; nil when the project has none.
 	Defaults []*yamlnode.Document
+	// Library is what the rules of the project share; nil: nothing.
+	Library *Library
 }
 
 // Failure is why one record cannot be used: data that does not fit its rule. It names the place in

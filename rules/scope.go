@@ -232,6 +232,19 @@ func (s *Scope) traced(step Step, err error) {
 	s.Trace(step)
 }
 
+// traceCall tells the trace of a call of a function of the project.
+func (s *Scope) traceCall(d *expression.Defined, args []any, gave any, err error) {
+	step := Step{What: "call", Name: d.Name, In: args, Out: gave, Expr: d.Body.Text()}
+	if f := s.rule.library.function(d.Name); f != nil {
+		step.Place = f.Place
+		step.Name = fmt.Sprintf("%s (%s:%d)", d.Name, f.Place.File, f.Place.Range.Start.Line)
+	}
+	if err != nil {
+		step.Failed = &Failure{Problem: diag.Problem{Code: expression.CodeWrongValue, Message: err.Error(), Place: step.Place}}
+	}
+	s.Trace(step)
+}
+
 // once runs do where `when` holds.
 func (a *ActionSpec) once(s *Scope, do func(*Scope) error) error {
 	if a.When != nil {

@@ -160,5 +160,9 @@ func (c *compiler) newScope() *expression.Scope {
 	_ = source.Declare("received", "any")
 	_ = source.Declare("headers", "any")
 	s.AddShape("source", source)
+	c.env.Library.addTo(s)
+	for _, m := range c.env.Library.Maps() {
+		c.rule.Maps[m.Name] = m
+	}
 	return s
 }

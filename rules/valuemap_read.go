@@ -45,6 +45,9 @@ func (c *compiler) fieldMap(n *yamlnode.Node) *ValueMap {
 		return nil
 	}
 	c.used[n.Value] = true
+	if m == c.env.Library.mapNamed(n.Value) {
+		c.use(n.Value)
+	}
 	return m
 }
 

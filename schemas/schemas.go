@@ -18,6 +18,8 @@ const (
 	Rule = "rule"
 	// Config is the schema of culvert.yaml.
 	Config = "config"
+	// Functions is the schema of files of functions and value maps that rules share.
+	Functions = "functions"
 )
 
 //go:embed rule.schema.json
@@ -26,6 +28,9 @@ var ruleText []byte
 //go:embed culvert.schema.json
 var configText []byte
 
+//go:embed functions.schema.json
+var functionsText []byte
+
 // Text gives a schema as JSON; nil for an unknown name.
 func Text(name string) []byte {
 	switch name {
@@ -33,6 +38,8 @@ func Text(name string) []byte {
 		return bytes.Clone(ruleText)
 	case Config:
 		return bytes.Clone(configText)
+	case Functions:
+		return bytes.Clone(functionsText)
 	}
 	return nil
 }
@@ -46,11 +53,16 @@ type compiled struct {
 var (
 	compiledRule   = sync.OnceValue(func() compiled { return mustCompile(ruleText) })
 	compiledConfig = sync.OnceValue(func() compiled { return mustCompile(configText) })
+
+	compiledFunctions = sync.OnceValue(func() compiled { return mustCompile(functionsText) })
 )
 
 func lookup(name string) compiled {
-	if name == Config {
+	switch name {
+	case Config:
 		return compiledConfig()
+	case Functions:
+		return compiledFunctions()
 	}
 	return compiledRule()
 }

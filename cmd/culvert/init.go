@@ -117,7 +117,8 @@ func (a *app) begin(dir, example, auth string) error {
 	} else if err := a.blank(dir, auth); err != nil {
 		return err
 	}
-	for file, name := range map[string]string{"rule.schema.json": schemas.Rule, "culvert.schema.json": schemas.Config} {
+	for file, name := range map[string]string{"rule.schema.json": schemas.Rule, "culvert.schema.json": schemas.Config,
+		"functions.schema.json": schemas.Functions} {
 		if err := writeFile(filepath.Join(dir, "schemas", file), schemas.Text(name)); err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ func (a *app) schemaCommand() *cobra.Command {
 	var fromMetadata bool
 	var server string
 	c := &cobra.Command{
-		Use:   "schema [rule|config]",
-		Short: "Print the JSON Schema of rule files or of culvert.yaml, for editors",
+		Use:   "schema [rule|config|functions]",
+		Short: "Print the JSON Schema of rule files, of culvert.yaml or of functions, for editors",
 		Long: `Print a JSON Schema that a YAML language server completes and checks with. --from-metadata adds
 the names of your own programs, stages, attributes, data elements and data sets to what it
 completes.`,
@@ -28,7 +28,7 @@ completes.`,
 			}
 			text := schemas.Text(name)
 			if text == nil {
-				return fmt.Errorf("there is no schema %q: rule or config", name)
+				return fmt.Errorf("there is no schema %q: rule, config or functions", name)
 			}
 			if fromMetadata {
 				if name != schemas.Rule {

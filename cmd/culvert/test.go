@@ -19,9 +19,9 @@ func (a *app) testCommand() *cobra.Command {
 	var update bool
 	c := &cobra.Command{
 		Use:   "test [RULE...]",
-		Short: "Run the tests that rule files carry; nothing is sent",
+		Short: "Run the tests that rule files and functions carry; nothing is sent",
 		Long: `Evaluate the sample of every test and compare the writes with what the test expects, by the names
-that the rule uses. now() and today() are what now: of a test says, else 2026-07-01. --update
+that the rule uses; and make the calls that the tests of functions name. now() and today() are what now: of a test says, else 2026-07-01. --update
 writes what happened into the tests that do not pass, failures too: read the diff before you
 commit it.`,
 		Example: "  culvert test\n  culvert test anc-registration\n  culvert test --update",
@@ -51,21 +51,22 @@ commit it.`,
 	return c
 }
 
-// tested is the outcomes of one rule's tests.
+// tested is the outcomes of one rule's tests, or of those of the functions.
 type tested struct {
-	rule     *project.Rule
+	rule     *project.Rule // nil: of the functions
 	outcomes []rehearsal.Outcome
 }
 
 func (a *app) runTests(p *project.Project, only []string, clock *rehearsal.TestClock) ([]tested, error) {
 	samples := rehearsal.FileSamples{Loader: a.loader, Dir: a.dir}
 	names := only
+	var out []tested
 	if len(names) == 0 {
+		out = append(out, tested{nil, rehearsal.FunctionTests(p.Library)})
 		for _, r := range p.Rules {
 			names = append(names, r.Path)
 		}
 	}
-	var out []tested
 	for _, name := range names {
 		flow, rule, err := service.Flow(p, name)
 		switch {
@@ -84,6 +85,9 @@ func (a *app) runTests(p *project.Project, only []string, clock *rehearsal.TestC
 func (a *app) updateTests(p *project.Project, results []tested) error {
 	total, left := 0, 0
 	for _, t := range results {
+		if t.rule == nil {
+			continue // tests of functions are written by hand
+		}
 		text, done, err := rehearsal.Update(t.rule.Path, p.Texts[t.rule.Path], t.outcomes)
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ func (p *proposals) expression(e *entry) {
 	for _, n := range p.names(e) {
 		add(n.name, n.kind, n.detail, "", n.text)
 	}
-	for _, f := range expression.Functions() {
+	for _, f := range p.functions() {
 		add(f.Name, kindFunction, f.Signature, functionDoc(f), f.Name+"(")
 	}
 	for _, word := range []string{"and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "nil",

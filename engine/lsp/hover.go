@@ -210,7 +210,7 @@ func (v *view) aboutWord(e *entry, name, until string) string {
 	if strings.HasSuffix(before, ".") || strings.HasSuffix(before, `["`) || strings.HasSuffix(before, "['") {
 		return v.aboutField(e, name, before)
 	}
-	for _, f := range expression.Functions() {
+	for _, f := range v.functions() {
 		if f.Name == name {
 			return functionDoc(f)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -62,6 +63,8 @@ func (v *view) symbolAt(at spot) symbol {
 			return symbol{what: "lookup", name: name, span: span}
 		case slices.Contains(v.mapNames(), name):
 			return symbol{what: "map", name: name, span: span}
+		case slices.ContainsFunc(v.sharedFunctions(), func(f *rules.Function) bool { return f.Name == name }):
+			return symbol{what: "function", name: name, span: span}
 		case slices.ContainsFunc(actionsOf(v.out), func(a *entry) bool { return name != "" && a.text("id") == name }):
 			return symbol{what: "result", name: name, span: span}
 		}
@@ -146,12 +149,34 @@ func (v *view) definitionsOf(s symbol) []diag.Place {
 		for _, file := range v.bases() {
 			add(file, v.server.outlineOf(v.space, file))
 		}
+		if m := v.sharedMap(s.name); s.what == "map" && len(places) == 0 && m != nil {
+			places = append(places, m.Place)
+		}
 		return places
+	case "function":
+		for _, f := range v.sharedFunctions() {
+			if f.Name == s.name {
+				return []diag.Place{f.Place}
+			}
+		}
 	case "result":
 		for _, a := range actionsOf(v.out) {
 			if id := a.child("id"); id != nil && id.value == s.name {
 				return []diag.Place{place(v.doc.name, id.from, id.to)}
 			}
+		}
+	}
+	return nil
+}
+
+// sharedMap gives a value map of the project; nil when there is none.
+func (v *view) sharedMap(name string) *rules.ValueMap {
+	if v.space.session == nil || v.space.session.Project() == nil {
+		return nil
+	}
+	for _, m := range v.space.session.Project().Library.Maps() {
+		if m.Name == name {
+			return m
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
 )
 
@@ -13,6 +14,29 @@ func functionDoc(f expression.FunctionDoc) string {
 		text += "\n\n`" + e.Expression + "` gives `" + e.Result + "`"
 	}
 	return text
+}
+
+// functions describes the functions that expressions may call: those of the project, then those of the language.
+func (v *view) functions() []expression.FunctionDoc {
+	var docs []expression.FunctionDoc
+	for _, f := range v.sharedFunctions() {
+		d := expression.FunctionDoc{Name: f.Name, Signature: f.TypedSignature(), Summary: f.Description}
+		for _, t := range f.Tests {
+			if gives := t.Gives(); gives != "" {
+				d.Examples = append(d.Examples, expression.Example{Expression: t.Text, Result: gives})
+			}
+		}
+		docs = append(docs, d)
+	}
+	return append(docs, expression.Functions()...)
+}
+
+// sharedFunctions lists the functions of the project.
+func (v *view) sharedFunctions() []*rules.Function {
+	if v.space.session == nil || v.space.session.Project() == nil {
+		return nil
+	}
+	return v.space.session.Project().Library.Functions()
 }
 
 // signature tells how the function is called whose arguments the cursor is in.
@@ -25,7 +49,7 @@ func (v *view) signature(at spot) *SignatureHelp {
 	if name == "" {
 		return nil
 	}
-	for _, f := range expression.Functions() {
+	for _, f := range v.functions() {
 		if f.Name == name {
 			info := SignatureInformation{Label: f.Signature, Documentation: &MarkupContent{"markdown", f.Summary}}
 			inner := strings.TrimSuffix(f.Signature[strings.IndexByte(f.Signature, '(')+1:], ")")

@@ -53,6 +53,12 @@ func (v *view) slotOf(path []*entry) slot {
 		return slotOther
 	}
 	last := keys[len(keys)-1]
+	if v.isFunctions() && keys[0] == "functions" {
+		if last == "body" || last == "call" {
+			return slotExpression
+		}
+		return slotOther
+	}
 	switch keys[0] {
 	case "server":
 		return slotServer

@@ -48,6 +48,9 @@ func (s *server) view(uri string) *view {
 // isConfig tells whether the file is culvert.yaml.
 func (v *view) isConfig() bool { return v.doc.name == project.ConfigFile }
 
+// isFunctions tells whether the file is one of functions and value maps that rules share.
+func (v *view) isFunctions() bool { return strings.HasPrefix(v.doc.name, project.FunctionsDir+"/") }
+
 // isRule tells whether the file is a rule, or what rules take keys from.
 func (v *view) isRule() bool {
 	return !v.isConfig() && (strings.HasSuffix(v.doc.name, ".yaml") || strings.HasSuffix(v.doc.name, ".yml"))
@@ -175,6 +178,9 @@ func (v *view) stepAt(e *entry) (rules.Step, bool) {
 func (v *view) schemaName() string {
 	if v.isConfig() {
 		return schemas.Config
+	}
+	if v.isFunctions() {
+		return schemas.Functions
 	}
 	return schemas.Rule
 }

@@ -70,7 +70,7 @@ func TestTriggerPagesSayTheTruth(t *testing.T) {
 		}
 		for _, wrong := range []bool{true, false} {
 			found := checkTogether([]*rules.Rule{load("rules/a.yaml", texts[true]), load("rules/b.yaml", texts[wrong])},
-				SourceKinds())
+				nil, SourceKinds())
 			checkFindingsSaid(t, found)
 			if has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code }); has != wrong {
 				t.Errorf("%s: of the example that is wrong (%v) it is said: %v", code, wrong, has)

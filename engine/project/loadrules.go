@@ -27,6 +27,9 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 		return err
 	}
 	p.count(paths)
+	if err := l.library(p, nil); err != nil {
+		return err
+	}
 	defaults := l.defaultsFiles(p)
 	loaded := make([]*Rule, len(paths))
 	texts := make([][]byte, len(paths))
@@ -83,7 +86,7 @@ func (p *Project) together() {
 	for _, r := range p.Rules {
 		plain = append(plain, r.Rule)
 	}
-	p.merge(checkTogether(plain, p.Sources))
+	p.merge(checkTogether(plain, p.Library, p.Sources))
 }
 
 // merge adds what the check of the rules against each other found.
@@ -102,7 +105,7 @@ func (p *Project) merge(across diag.List) {
 
 // checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule
 // has been checked by itself.
-func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) {
+func checkTogether(plain []*rules.Rule, library *rules.Library, kinds []sources.Kind) (found diag.List) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			d := internalError(ConfigFile, failure)
@@ -111,7 +114,7 @@ func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) 
 			found = diag.List{d}
 		}
 	}()
-	found = append(rules.CheckProject(plain), checkEarlier(plain)...)
+	found = slices.Concat(rules.CheckProject(plain), library.Unused(plain), checkEarlier(plain))
 	for _, k := range kinds {
 		n, ok := k.(sources.Neighbouring)
 		if !ok {
@@ -276,6 +279,7 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 		Now:      l.now(),
 		Zone:     p.Config.Zone,
 		Missing:  p.Config.Missing,
+		Library:  p.Library,
 	}
 	for _, k := range l.actionKinds(nil, actions.Options{}) {
 		env.Kinds = append(env.Kinds, k.Settings())

@@ -45,7 +45,7 @@ func TestTriggersThatGetInEachOthersWay(t *testing.T) {
 				all = append(all, r)
 			}
 			var got []string
-			for _, d := range checkTogether(all, SourceKinds()) {
+			for _, d := range checkTogether(all, nil, SourceKinds()) {
 				if d.Code == "webhook-path" || d.Code == "watched-twice" {
 					got = append(got, fmt.Sprintf("%s %s %s", d.Place.File,
 						map[bool]string{true: "warning", false: "error"}[d.Severity == diag.Warning], d.Code))

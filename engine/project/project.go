@@ -24,8 +24,9 @@ import (
 
 // Folders of a project.
 const (
-	RulesDir    = "rules"
-	MetadataDir = "metadata"
+	RulesDir     = "rules"
+	MetadataDir  = "metadata"
+	FunctionsDir = "functions"
 )
 
 // Project is a project folder as it was read: its config, its rules compiled with their actions, and all findings.
@@ -38,6 +39,7 @@ type Project struct {
 	Texts    map[string][]byte          // of every file that findings may point into
 	Former   map[string]string          // rules that had another name, by that name; set by who knows what has run
 	Sources  []sources.Kind             // the kinds of triggers that exist
+	Library  *rules.Library             // functions and value maps that the rules share
 	Checked  int                        // rule files looked at, those that could not be read as rules included
 
 	// Finished gives the path of a dropped file that is finished, "" where it is not known; set by who

@@ -43,6 +43,25 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 	currentSchema(t, "rule.schema.json", append(root, member{"definitions", definitions}))
 }
 
+// TestFunctionsSchemaIsCurrent makes the schema of files of functions from what the language declares.
+func TestFunctionsSchemaIsCurrent(t *testing.T) {
+	v := rules.Vocabulary{Asked: AskedKind(nil)}
+	language := writer{text: func(f *settings.Field) string { return f.Doc }}
+	root := append(ordered{
+		{"$schema", "http://json-schema.org/draft-07/schema#"},
+		{"$id", schemaHome + "functions.schema.json"},
+		{"title", "Culvert functions"},
+		{"description", "Functions and value maps that all rules of a project share."},
+	}, language.schema(&settings.Field{Type: settings.Mapping, Fields: rules.LibraryKeys()})...)
+	definitions := ordered{}
+	for _, f := range slices.Concat(v.Definitions(), rules.LibraryDefinitions()) {
+		if slices.Contains([]string{"expression", "map", "function", "functionTest"}, f.Name) {
+			definitions = append(definitions, member{f.Name, language.schema(&f)})
+		}
+	}
+	currentSchema(t, "functions.schema.json", append(root, member{"definitions", definitions}))
+}
+
 // TestConfigSchemaIsCurrent makes the schema of culvert.yaml from what configKeys declares.
 func TestConfigSchemaIsCurrent(t *testing.T) {
 	spec := configKeys()

@@ -27,8 +27,9 @@ type Session struct {
 	overlay map[string][]byte // files as the editor holds them, by their names in the project
 
 	project  *Project
-	broken   bool      // culvert.yaml cannot be used
-	base     diag.List // findings of culvert.yaml and the defaults
+	broken   bool              // culvert.yaml cannot be used
+	base     diag.List         // findings of culvert.yaml, the functions and the defaults
+	shared   map[string][]byte // texts of culvert.yaml and the functions
 	defaults []*yamlnode.Document
 	kinds    map[string]map[string]actions.Kind
 	rules    map[string]*editedRule     // by file
@@ -91,6 +92,10 @@ func (s *Session) Open(ctx context.Context) error {
 		return err
 	}
 	s.project = p
+	if err := s.loader.library(p, slices.Collect(maps.Keys(s.overlay))); err != nil {
+		return err
+	}
+	s.shared = maps.Clone(p.Texts)
 	s.defaults = s.loader.defaultsFiles(p)
 	s.base = p.Findings
 	s.kinds = s.loader.kinds(p)
@@ -117,8 +122,8 @@ func (s *Session) Check() func() diag.List {
 	for _, r := range s.project.Rules {
 		plain = append(plain, r.Rule)
 	}
-	kinds := s.loader.Sources
-	return func() diag.List { return checkTogether(plain, kinds) }
+	kinds, library := s.loader.Sources, s.project.Library
+	return func() diag.List { return checkTogether(plain, library, kinds) }
 }
 
 // Settle takes what Check found into the findings.
@@ -197,7 +202,7 @@ func (s *Session) sameText(name string) bool {
 
 // concernsAll tells whether a file is one that every rule may depend on.
 func (s *Session) concernsAll(name string) bool {
-	return name == ConfigFile || strings.HasSuffix(name, "/_defaults.yaml") || strings.HasPrefix(name, MetadataDir+"/")
+	return name == ConfigFile || isFunctionsFile(name) || strings.HasSuffix(name, "/_defaults.yaml") || strings.HasPrefix(name, MetadataDir+"/")
 }
 
 // compile compiles one rule file. One that is gone is forgotten.
@@ -242,7 +247,7 @@ func (s *Session) assemble() {
 	p.Rules, p.Findings = nil, slices.Clone(s.base)
 	paths := slices.Sorted(maps.Keys(s.rules))
 	p.count(paths)
-	texts := map[string][]byte{ConfigFile: p.Texts[ConfigFile]}
+	texts := maps.Clone(s.shared)
 	for _, d := range s.defaults {
 		texts[d.Path] = d.Text
 	}

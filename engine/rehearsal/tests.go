@@ -74,6 +74,19 @@ func Tests(flow *program.Flow, samples Samples, clock *TestClock) []Outcome {
 	return out
 }
 
+// FunctionTests runs the tests of the functions that the rules of a project share.
+func FunctionTests(l *rules.Library) (out []Outcome) {
+	for _, f := range l.Functions() {
+		for _, t := range f.Tests {
+			start := time.Now()
+			o := Outcome{Rule: f.Name, Test: t.Text, Place: t.Place, Problems: t.Run(Clock()), Evaluated: true}
+			o.Took = time.Since(start)
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 func one(flow *program.Flow, samples Samples, t *rules.Test) Outcome {
 	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place}
 	bodies, err := t.Bodies(func(file string) ([]any, error) { return samples.Sample(&flow.Rule.Trigger, file) })

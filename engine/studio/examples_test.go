@@ -9,7 +9,7 @@ import (
 
 // TestEveryExampleHasATable lays out every rule of the examples: none fails, and each action has a place in it.
 func TestEveryExampleHasATable(t *testing.T) {
-	for _, name := range []string{"anc", "cookbook", "tour", "triggers", "photos", "lookups"} {
+	for _, name := range []string{"anc", "cookbook", "tour", "triggers", "photos", "lookups", "shared"} {
 		f := serve(t, name)
 		files, err := filepath.Glob(filepath.Join(f.dir, "rules", "*.yaml"))
 		if err != nil || len(files) == 0 {

@@ -31,6 +31,9 @@ func (c *checker) callNode(n *ast.CallNode) term {
 	if added, ok := c.scope.functions[callee.Value]; ok {
 		return c.addedCall(callee, added, at, args)
 	}
+	if d, ok := c.scope.defined[callee.Value]; ok {
+		return c.definedCall(d, at, args)
+	}
 	fn, ok := library()[callee.Value]
 	if !ok {
 		return c.unknownFunction(callee)
@@ -208,6 +211,7 @@ func (c *checker) functionNames() []string {
 	names := slices.Collect(maps.Keys(library()))
 	names = slices.AppendSeq(names, maps.Keys(predicates))
 	names = slices.AppendSeq(names, maps.Keys(c.scope.functions))
+	names = append(names, c.scope.definedNames()...)
 	slices.Sort(names)
 	return names
 }

@@ -66,6 +66,9 @@ func (c *checker) unknownName(name string, at file.Location) term {
 		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a value map, which is used as a function", name),
 			fmt.Sprintf("write %s(...) with the value to map", name))
 	}
+	if d, ok := c.scope.defined[name]; ok {
+		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a function, not a value", name), "write "+d.Signature())
+	}
 	hint := ""
 	switch strings.ToLower(name) {
 	case "null", "none", "undefined", "nil":

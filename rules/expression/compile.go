@@ -153,6 +153,7 @@ var machineFunctions = sync.OnceValue(func() conf.FunctionsTable {
 		}
 		return v, nil
 	})
+	offer(callDefined, func(f *frame, a []any) (any, error) { return a[0].(*Defined).call(f, a[1:]) })
 	return table
 })
 

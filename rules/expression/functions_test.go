@@ -121,6 +121,8 @@ const pageHead = `# Functions and operators
 Every value in a rule that is not a name of DHIS2 is an expression: a field such as ` + "`trigger.form.visit_date`" + `, a text in quotes, or something
 worked out from them. All examples on this page are run as tests, with the clock at 20 August 2026, 10:30, in Nairobi.
 
+Functions of your own, with tests beside them, lie in ` + "`functions/`" + `: see [rules](rules.md#functions-of-a-project).
+
 ## Values
 
 - **Text** stands in double or single quotes. CommCare and spreadsheets send every answer as text, also numbers and dates: ` + "`number(...)`" + ` and

@@ -41,6 +41,7 @@ type RunError struct {
 	From, To int      // the part of the expression that failed, in runes
 	Names    []string // the fields involved, as the expression writes them
 	Cause    error    // of an added function; nil otherwise
+	In       string   // where it failed in a function of the project: its name, file and line; empty: in none
 }
 
 // Error gives the message and the fields involved.
@@ -180,7 +181,10 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 	var read *readError
 	var added *addedError
 	var format *dateformat.Error
+	var defined *definedError
 	switch {
+	case errors.As(err, &defined):
+		e.Problem, e.Cause, e.In = defined.run.Problem, defined.run.Cause, defined.in
 	case errors.As(err, &read):
 		e.Names = []string{read.name}
 		errors.As(read.err, &f)

@@ -13,6 +13,7 @@ type Scope struct {
 	options   Options
 	shapes    map[string]*Shape
 	functions map[string]func(any) (any, error)
+	defined   map[string]*Defined
 	types     map[reflect.Type]*Shape // so that two lookups of one type have one shape
 }
 
@@ -25,13 +26,13 @@ func NewScope(o Options) *Scope {
 		o.Zone = time.UTC
 	}
 	return &Scope{options: o, shapes: map[string]*Shape{}, functions: map[string]func(any) (any, error){},
-		types: map[reflect.Type]*Shape{}}
+		defined: map[string]*Defined{}, types: map[reflect.Type]*Shape{}}
 }
 
 // Clone makes a scope with the same names, to which others can be added.
 func (s *Scope) Clone() *Scope {
 	return &Scope{options: s.options, shapes: maps.Clone(s.shapes), functions: maps.Clone(s.functions),
-		types: maps.Clone(s.types)}
+		defined: maps.Clone(s.defined), types: maps.Clone(s.types)}
 }
 
 // AddShape adds a name with what is known of its value: trigger, item, source.
@@ -62,6 +63,7 @@ func (s *Scope) AddFields(name string, fields ...string) {
 // Names lists the names of values and of added functions, sorted.
 func (s *Scope) Names() []string {
 	names := slices.AppendSeq(slices.Collect(maps.Keys(s.shapes)), maps.Keys(s.functions))
+	names = append(names, s.definedNames()...)
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -75,6 +77,10 @@ func IsReserved(name string) bool {
 	_, predicate := predicates[name]
 	return predicate || slices.Contains(reservedWords, name)
 }
+
+// IsWord tells that a name is a word of the grammar, which cannot be the name of anything. Functions
+// are called and not read, so that a value may have the name of one.
+func IsWord(name string) bool { return slices.Contains(reservedWords, name) }
 
 // reservedWords are the words of the grammar.
 var reservedWords = []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith", "let", "if",
