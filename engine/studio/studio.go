@@ -136,10 +136,14 @@ func (s *Studio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NewCrossOriginProtection().Handler(s.mux).ServeHTTP(w, r)
 }
 
+// script is the type of a script.
+const script = "text/javascript; charset=utf-8"
+
 // static are the files that pages load, with their types.
 var static = map[string]string{
 	"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml", "studio.css": "text/css; charset=utf-8",
-	"studio.js": "text/javascript; charset=utf-8", "editor.js": "text/javascript; charset=utf-8",
+	"studio.js": script, "table.js": script, "proposals.js": script, "morph.js": script, "difference.js": script,
+	"editor.js":           script,
 	"editor.licences.txt": "text/plain; charset=utf-8",
 }
 

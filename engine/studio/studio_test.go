@@ -69,6 +69,7 @@ func TestWhoIsLetIn(t *testing.T) {
 			r.AddCookie(session)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}, 415},
+		{"a part of the script, by a stranger", "GET", "/static/table.js", func(*http.Request) {}, 403},
 		{"the look, by a stranger", "GET", "/static/studio.js", func(*http.Request) {}, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
