@@ -14,6 +14,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/internal/kept"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -25,16 +26,11 @@ type Desk struct {
 	now     func() time.Time
 	log     *slog.Logger
 
+	kept kept.Answers[string]
+
 	mu    sync.Mutex
-	kept  map[string]kept
 	turns map[string]*turn // by what is asked for
 	away  map[string]absence
-}
-
-// kept is an answer that may be used again.
-type kept struct {
-	found []any
-	until time.Time
 }
 
 // turn lets one batch at a time ask what is kept afterwards: the next one finds the answers.
@@ -51,7 +47,6 @@ type absence struct {
 }
 
 const (
-	maxKept       = 100_000 // answers
 	maxKeptAbsent = time.Minute
 	maxAsking     = 4 // lookups asked at once for one batch
 )
@@ -67,7 +62,7 @@ func NewDesk(kinds []Kind, env Env) *Desk {
 	if env.Log == nil {
 		env.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Desk{now: env.Now, log: env.Log, kept: map[string]kept{}, turns: map[string]*turn{}, away: map[string]absence{}}
+	d := &Desk{now: env.Now, log: env.Log, turns: map[string]*turn{}, away: map[string]absence{}}
 	for _, k := range kinds {
 		d.finders = append(d.finders, k.New(env))
 	}
@@ -276,10 +271,7 @@ func (d *Desk) met(system string, found []actions.Answer, err error) {
 
 // known gives an answer that is kept.
 func (d *Desk) known(asked Asked, key string) ([]any, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k, ok := d.kept[asked.Same()+"\x00"+key]
-	return k.found, ok && d.now().Before(k.until)
+	return d.kept.Get(asked.Same()+"\x00"+key, d.now())
 }
 
 // keep keeps an answer as long as its lookup says; that there is nothing, a minute at the most, for
@@ -292,12 +284,8 @@ func (d *Desk) keep(asked Asked, key string, found []any) {
 	if long <= 0 || !each {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.kept) >= maxKept {
-		clear(d.kept)
-	}
-	d.kept[asked.Same()+"\x00"+key] = kept{found, d.now().Add(long)}
+	now := d.now()
+	d.kept.Put(asked.Same()+"\x00"+key, found, now, now.Add(long))
 }
 
 // takeTurn waits until no other batch asks the same, and gives what ends the turn.

@@ -20,6 +20,9 @@ type ActionSpec struct {
 	Place   diag.Place // of the kind
 	ForEach *Expr      // the list that it goes through, the outermost of several
 	When    *Expr
+	// Server is the server of DHIS2 that it writes to: its own or the rule's, empty for the default
+	// one until the loader has set its name.
+	Server string
 	// After is what must have become of the actions before it that write elsewhere: delivered, failed
 	// or settled; empty where the rule does not say.
 	After string
@@ -97,6 +100,9 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	a.results = a.reads(a.When)
 	for _, l := range a.loops {
 		a.results = a.reads(l.list) || a.results
+	}
+	if a.Server = r.Text("server"); a.Server == "" {
+		a.Server = c.rule.Server
 	}
 	a.blank, a.leaveInvalid = blankPolicy(r.Word("blank")), r.Text("invalid") == "omit"
 	if n := r.Node("id"); isValue(n) && c.name(n, "an action") {
@@ -235,8 +241,8 @@ func (a *ActionSpec) DeclareResult(fields ...string) {
 
 // declaredWrite is a field of an object that an action writes.
 type declaredWrite struct {
-	object, field string
-	place         diag.Place
+	server, object, field string
+	place                 diag.Place
 }
 
 // DeclareWrite says that the action writes a field. The object names what the field belongs to,
@@ -244,7 +250,7 @@ type declaredWrite struct {
 // CheckProject warns of fields that two rules write.
 func (a *ActionSpec) DeclareWrite(object, field string, place diag.Place) {
 	r := a.compiler.rule
-	r.writes = append(r.writes, declaredWrite{object: object, field: field, place: place})
+	r.writes = append(r.writes, declaredWrite{server: a.Server, object: object, field: field, place: place})
 }
 
 // IsUnknownName tells whether a text is one plain name that nothing in the action's scope has: where

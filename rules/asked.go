@@ -81,8 +81,12 @@ type RecordRef struct {
 	Seq           int64 // its place in the order of acceptance; 0: it has none
 }
 
+// AtServer is an Asked that a server of DHIS2 answers: a lookup may say which.
+type AtServer interface{ AtServer() bool }
+
 // Question is what one record asks for.
 type Question struct {
+	Server string // that is asked, where the lookup names one; empty: the rule's own
 	Lookup string // as the rule calls it
 	Asked  Asked
 	Fields []string // that are compared, of where:; empty with of:
@@ -132,6 +136,10 @@ func (c *compiler) askedLookup(l *Lookup, r settings.Reader, scope *expression.S
 			c.used[word] = true // or a mistake in it would make another finding elsewhere
 		}
 		return
+	}
+	if _, ok := l.asked.(AtServer); !ok && r.Has("server") {
+		c.fault(n.Key("server").Place(), "unknown-key", fmt.Sprintf("%q does not go together with in: %s", "server",
+			l.Collection), "remove it: what is looked up there is at no server of DHIS2")
 	}
 	if of := r.Node("of"); of != nil {
 		l.of = c.expr(of, scope, expression.Anything)
@@ -234,16 +242,16 @@ func (l *Lookup) questions(s *Scope, searched *[]string, failed *error) (list []
 			v = fields["id"]
 		}
 		if id := strings.TrimSpace(textOf(v)); id != "" {
-			list = append(list, Question{Lookup: l.Name, Asked: l.asked, Values: []string{id}})
+			list = append(list, Question{Server: l.server, Lookup: l.Name, Asked: l.asked, Values: []string{id}})
 			*searched = append(*searched, "of "+id)
 		}
 		return list
 	}
 	if len(l.candidates) == 0 {
-		return []Question{{Lookup: l.Name, Asked: l.asked}}
+		return []Question{{Server: l.server, Lookup: l.Name, Asked: l.asked}}
 	}
 	for _, cand := range l.candidates {
-		q := Question{Lookup: l.Name, Asked: l.asked}
+		q := Question{Server: l.server, Lookup: l.Name, Asked: l.asked}
 		complete := true
 		for _, cr := range cand {
 			text, err := cr.expr.EvalText(s)

@@ -13,9 +13,6 @@ func (p *projectCheck) ids(all []*Rule) {
 	p.namespaces(all)
 	for i, r := range all {
 		for _, other := range all[:i] {
-			if r.Server != other.Server {
-				continue
-			}
 			p.pair(r, other)
 		}
 	}
@@ -43,7 +40,7 @@ func (p *projectCheck) namespaces(all []*Rule) {
 func (p *projectCheck) pair(r, other *Rule) {
 	for _, a := range r.ids {
 		for _, b := range other.ids {
-			if a.Object == b.Object && a.Creates && b.Creates && a.People == b.People && p.compareIDs(r, other, a, b) {
+			if a.action.Server == b.action.Server && a.Object == b.Object && a.Creates && b.Creates && a.People == b.People && p.compareIDs(r, other, a, b) {
 				return
 			}
 		}
@@ -112,11 +109,8 @@ func (p *projectCheck) nobody(all []*Rule) {
 // makers gives a rule that makes what another speaks of, and tells whether one does in the same namespace.
 func (p *projectCheck) makers(all []*Rule, r *Rule, d *declaredIDs) (maker *Rule, same bool) {
 	for _, other := range all {
-		if other.Server != r.Server {
-			continue
-		}
 		for _, o := range other.ids {
-			if o.Object != d.Object || !o.Creates || o.People != d.People {
+			if o.action.Server != d.action.Server || o.Object != d.Object || !o.Creates || o.People != d.People {
 				continue
 			}
 			if d.People && other.People() == r.People() || !d.People && other.Records() == r.Records() {

@@ -52,7 +52,7 @@ func (p *projectCheck) writes(all []*Rule) {
 	written := map[object][]*writer{}
 	for _, r := range all {
 		for _, w := range r.writes {
-			key := object{r.Server, w.object}
+			key := object{w.server, w.object}
 			list := written[key]
 			if len(list) == 0 || list[len(list)-1].rule != r {
 				list = append(list, &writer{rule: r, fields: map[string]diag.Place{}})

@@ -94,6 +94,8 @@ var actionKeys = []settings.Field{
 		Doc: "of an action that writes elsewhere than the first one: it comes once the actions whose results it reads (the " +
 			"first ones of the rule where it reads none) were delivered (the default), have failed, or either; " +
 			"`delivery.state`, `delivery.code`, `delivery.cause` and `delivery.hint` say what became of them"},
+	{Name: "server", Doc: "of an action that writes to DHIS2: the server of culvert.yaml that it writes to, whose metadata it " +
+		"is checked against; the rule's own when left out"},
 	{Name: "blank", Ref: "blank", Type: settings.Word, Words: blankWords,
 		Doc: "what a blank value does in every field of this action that does not say otherwise"},
 	{Name: "invalid", Ref: "invalid", Words: invalidWords,

@@ -30,6 +30,7 @@ type Lookup struct {
 	onMissing  lookupPolicy
 	onMany     lookupPolicy
 	directory  Directory
+	server     string       // that the lookup names; empty: the rule's own
 	suggested  atomic.Int32 // failures that name what was probably meant
 	table      *lookupTable
 	perItem    bool // it reads the item of a for_each
@@ -44,6 +45,33 @@ type Lookup struct {
 
 // Asked is what the lookup asks for while records are evaluated; nil where the snapshot or a table answers.
 func (l *Lookup) Asked() Asked { return l.asked }
+
+// Server is the server that the lookup names; empty: the rule's own.
+func (l *Lookup) Server() string { return l.server }
+
+// LookupServers lists the servers that lookups of the rule name, each once.
+func (r *Rule) LookupServers() (names []string) {
+	for _, l := range r.Lookups {
+		if l.server != "" && !slices.Contains(names, l.server) {
+			names = append(names, l.server)
+		}
+	}
+	return names
+}
+
+// OrgUnitsOf gives the server whose org units an expression finds that is no more than the name of a
+// lookup; ok is false for all others.
+func (r *Rule) OrgUnitsOf(e *Expr) (server string, ok bool) {
+	for _, l := range r.Lookups {
+		if e != nil && l.Name == e.Text && l.Collection == orgUnits {
+			if l.server == "" {
+				return r.Server, true
+			}
+			return l.server, true
+		}
+	}
+	return "", false
+}
 
 // candidate is what an object must be like, all of it.
 type candidate []criterion
@@ -226,7 +254,7 @@ func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
 }
 
 func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
-	l := &Lookup{Name: key.Value, Place: key.Place(), directory: c.env.Directory}
+	l := &Lookup{Name: key.Value, Place: key.Place()}
 	if n.Kind != yamlnode.Mapping {
 		return l // the schema has said so
 	}
@@ -234,6 +262,15 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	if way == "" {
 		return l
 	}
+	home, ok := c.env, true
+	if l.server, ok = c.lookupServer(n); !ok {
+		for _, word := range c.lookupWords(n) {
+			c.used[word] = true
+		}
+		return l
+	}
+	defer func() { c.env = home }()
+	l.directory = c.env.Directory
 	scope := c.itemScope()
 	r := c.reader(key.Value, n, c.keysOfLookup(n))
 	l.level = r.Whole("level")
@@ -248,12 +285,41 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	default:
 		c.kinLookup(l, r, way, scope)
 	}
+	if l.kin != nil && l.server == "" && len(l.kin.needs) > 0 {
+		l.server = c.rule.Lookups[l.kin.needs[0]].server
+	}
 	if v := r.Node("within"); v != nil {
 		l.within = c.expr(v, scope, expression.Anything)
 	}
 	l.depth = l.itemDepth()
 	l.perItem = l.depth > 0
 	return l
+}
+
+// lookupServer has what a lookup is compiled against be that of the server that it names: itself, or
+// by the lookup of: that its objects belong to. The caller puts the rule's own back. ok is false when
+// the name is wrong, which is then reported.
+func (c *compiler) lookupServer(n *yamlnode.Node) (server string, ok bool) {
+	at := n.Get("server")
+	if isValue(at) {
+		server = at.Value
+	} else if of := n.Get("of"); isValue(of) {
+		for _, l := range c.rule.Lookups {
+			if l.Name == of.Value {
+				server, at = l.server, of
+			}
+		}
+	}
+	if server == "" || c.env.Server == nil {
+		return server, true
+	}
+	there, problem := c.env.Server(server)
+	if problem != nil {
+		c.fault(at.Place(), problem.Code, problem.Message, problem.Hint)
+		return server, false
+	}
+	c.env.Directory, c.env.Asked = there.Directory, there.Asked
+	return server, true
 }
 
 // lookupWay gives the key by which a lookup says where it looks; "" when it does not, which is then reported.

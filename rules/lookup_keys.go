@@ -24,6 +24,8 @@ var lookupKeys = []settings.Field{
 		With: []string{"in", askedWay},
 		Doc:  "what is searched in the synced metadata, such as organisationUnits",
 	},
+	{Name: "server", With: []string{"in", askedWay},
+		Doc: "the server of culvert.yaml whose metadata, people or events are searched; the rule's own when left out"},
 	{Name: "table", With: []string{"table"},
 		Doc: "a CSV file of the project with a header row, searched instead of metadata"},
 	{Name: "where", Type: settings.Named, Min: 1, Each: &settings.Field{Ref: "expression"},

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -109,12 +110,12 @@ func (a *ActionSpec) DeclareIDs(d DeclaredIDs) {
 	r.ids = append(r.ids, &declaredIDs{DeclaredIDs: d, action: a})
 }
 
-// RecordObjects lists the kinds of objects that the rule makes by the ids of its records.
+// RecordObjects lists the kinds of objects that the rule makes by the ids of its records, each with its server.
 func (r *Rule) RecordObjects() []string {
 	var list []string
 	for _, d := range r.ids {
 		if d.Creates && !d.People {
-			list = append(list, d.Object)
+			list = append(list, strings.TrimSpace(d.action.Server+" "+d.Object))
 		}
 	}
 	return list

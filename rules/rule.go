@@ -17,7 +17,7 @@ type Rule struct {
 	Name        string
 	Description string
 	Path        string // relative to the project folder, with slashes
-	Server      string // as the rule names it; empty means the default server
+	Server      string // as the rule names it, empty for the default server until the loader has set its name
 	Trigger     Trigger
 	When        *Expr // nil: every record
 	ID          *Expr // nil: a hash of the record's content
@@ -179,6 +179,9 @@ func (e *Environment) triggerNames() []string {
 type Environment struct {
 	// Directory is nil when there is no snapshot yet; lookups of metadata are then a finding.
 	Directory Directory
+	// Server gives what lookups search at a server that they name; what is wrong with the name is a
+	// problem with neither. nil: no server can be named.
+	Server func(name string) (ServerEnv, *diag.Problem)
 	// Samples gives the bodies of a trigger's sample, decoded as its source would; nil, nil when it has none.
 	Samples func(t *Trigger) ([]any, error)
 	// ReadFile reads a file of the project (maps, tables, tests), path relative to the project folder.
@@ -197,6 +200,12 @@ type Environment struct {
 	Defaults []*yamlnode.Document
 	// Library is what the rules of the project share; nil: nothing.
 	Library *Library
+}
+
+// ServerEnv is what lookups search at one server: its snapshot, and what it is asked for.
+type ServerEnv struct {
+	Directory Directory
+	Asked     AskedKind
 }
 
 // Failure is why one record cannot be used: data that does not fit its rule. It names the place in

@@ -159,7 +159,7 @@ func TestAskedTogether(t *testing.T) {
 		}
 	}
 	var got []string
-	for i, a := range program.Ask(context.Background(), target, nil, plans) {
+	for i, a := range program.Ask(context.Background(), program.Askers{Home: target}, plans) {
 		switch {
 		case a.Outcome != nil:
 			got = append(got, fmt.Sprintf("%s %v %s", a.Outcome.Code, a.Outcome.Status, a.Outcome.Class))
@@ -178,7 +178,7 @@ func TestAskedTogether(t *testing.T) {
 	}
 	server.away = true
 	away := plansOf(t, c, "r6 N6 60")
-	if a := program.Ask(context.Background(), target, nil, away); a[0].Outcome == nil ||
+	if a := program.Ask(context.Background(), program.Askers{Home: target}, away); a[0].Outcome == nil ||
 		a[0].Outcome.Class != actions.ClassServer || away[0].Pending == nil {
 		t.Errorf("a server that is away gives %+v", a[0])
 	}
@@ -211,7 +211,7 @@ actions:
 		t.Fatal(err, e.Failure)
 	}
 	plans := []actions.Plan{e.Plan}
-	if a := program.Ask(context.Background(), target, nil, plans); a[0].Outcome != nil || a[0].Failure != nil ||
+	if a := program.Ask(context.Background(), program.Askers{Home: target}, plans); a[0].Outcome != nil || a[0].Failure != nil ||
 		len(plans[0].Writes) != 50 {
 		t.Errorf("%+v with %d writes", a[0], len(plans[0].Writes))
 	}
@@ -229,7 +229,7 @@ func TestAskedCache(t *testing.T) {
 	c := mustCompile(t, askingRule(fmt.Sprintf(askedWoman, ", cache: 10m")+fmt.Sprintf(askedEvents, "")), askingSample)
 	for _, at := range []time.Duration{0, 5 * time.Minute, 11 * time.Minute} {
 		now = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC).Add(at)
-		if a := program.Ask(context.Background(), target, nil, plansOf(t, c, "r1 N1 62")); a[0].Outcome != nil ||
+		if a := program.Ask(context.Background(), program.Askers{Home: target}, plansOf(t, c, "r1 N1 62")); a[0].Outcome != nil ||
 			a[0].Failure != nil {
 			t.Fatal(a[0])
 		}

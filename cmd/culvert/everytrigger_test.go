@@ -41,7 +41,7 @@ func TestEveryTrigger(t *testing.T) {
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
 		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
-		"RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
+		"REDCAP_URL="+outside.URL+"/redcap", "REDCAP_TOKEN=token", "RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
 		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
 		"ODK_URL="+outside.URL, "ODK_PASSWORD=key", "SFTP_URL=sftp://"+partner.Address, "SFTP_PASSWORD="+sftptest.Password,
 		"SFTP_HOST_KEY="+partner.HostKey, "S3_URL="+store.URL, "S3_ACCESS_KEY="+s3test.AccessKey,
@@ -95,7 +95,8 @@ var wantedEvents = map[string]int{
 	"27": 1, "28": 1, // KoboToolbox, ODK Central
 	"29": 1, "30": 1, // sheet
 	"32": 1, "33": 1, "34": 1, "35": 1, // RapidPro, CHT, FHIR read and sent
-	"36": 1, "37": 1, "38": 1, "39": 1, // SFTP server, object store
+	"36": 1,                            // REDCap
+	"37": 1, "38": 1, "39": 1, "41": 1, // SFTP server, object store
 }
 
 // putEverything starts an SFTP server and an object store with a file each where the rules look for them.
@@ -103,7 +104,7 @@ func putEverything(t *testing.T, dir string) (*sftptest.Server, *s3test.Store) {
 	t.Helper()
 	partner, store := sftptest.New(t), s3test.New(t)
 	text := sampleOf(t, dir, "notifications.csv")
-	partner.Write(t, "outgoing/malaria/malaria-1.csv", string(replaced(t, text, ",7,", ",36,", ",31,", ",37,")))
+	partner.Write(t, "outgoing/malaria/malaria-1.csv", string(replaced(t, text, ",7,", ",41,", ",31,", ",37,")))
 	store.Put("incoming/malaria/malaria-2.csv", string(replaced(t, text, ",7,", ",38,", ",31,", ",39,")))
 	return partner, store
 }
@@ -308,6 +309,10 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/rapidpro/api/v2/runs.json" && r.Header.Get("Authorization") == "Token token":
 		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "rapidpro-runs.json"))
 		_, _ = w.Write(bytes.Replace(text, []byte(`"value": "7"`), []byte(`"value": "32"`), 1))
+		return
+	case r.URL.Path == "/redcap/api/" && r.Method == http.MethodPost && r.FormValue("token") == "token":
+		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "redcap.json"))
+		_, _ = w.Write(bytes.Replace(text, []byte(`"age": "7"`), []byte(`"age": "36"`), 1))
 		return
 	case r.URL.Path == "/fhir/Encounter" && r.Header.Get("Authorization") == "Bearer token":
 		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "fhir-bundle.json"))

@@ -56,6 +56,9 @@ the next run.`,
 			printRows(a.stdout, f)
 			if f.Failed > 0 {
 				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
+				if rows := results.FailedRowsBeside(f.Results); rows != "" {
+					fmt.Fprintf(a.stdout, "to correct and import again: %s\n", nearPath(a.dir, rows))
+				}
 			}
 			if waiting.Rows > 0 {
 				printWaiting(a.stdout, waiting)
@@ -128,7 +131,16 @@ func (b *importBar) end() {
 	}
 }
 
-// printWaiting says how many rows wait, for what, and who goes on with them.
+// nearPath is a path as it is seen from the project's folder, where it lies below it.
+func nearPath(dir, path string) string {
+	if dir, err := filepath.Abs(dir); err == nil {
+		if near, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(near) {
+			return near
+		}
+	}
+	return path
+}
+
 // printRemarks says how many rows went through with a remark, and the first one. Results that lie on
 // another machine are left to whoever looks there.
 func printRemarks(w io.Writer, dir string, f journal.File) {
@@ -139,16 +151,11 @@ func printRemarks(w io.Writer, dir string, f journal.File) {
 	if err != nil || rows == 0 {
 		return
 	}
-	path := f.Results
-	if dir, err := filepath.Abs(dir); err == nil {
-		if near, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(near) {
-			path = near
-		}
-	}
-	fmt.Fprintf(w, "%s with a remark in %s, such as row %d: %s\n", count(int64(rows), "row", "rows"), path, first.Line,
-		first.Message)
+	fmt.Fprintf(w, "%s with a remark in %s, such as row %d: %s\n", count(int64(rows), "row", "rows"),
+		nearPath(dir, f.Results), first.Line, first.Message)
 }
 
+// printWaiting says how many rows wait, for what, and who goes on with them.
 func printWaiting(w io.Writer, waiting service.Waiting) {
 	fmt.Fprintf(w, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n",
 		count(waiting.Rows, "row is", "rows are"))

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,7 +156,11 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 		text = []byte(strings.ReplaceAll(string(text), args[i], args[i+1]))
 	}
 	ts.Check(os.WriteFile(file, text, 0o600))
-	s, err := sandbox.New(sandbox.Options{Metadata: file, Version: version})
+	// What an example needs beside the country lies in its folder input, where the example was laid down before.
+	more, err := filepath.Glob(ts.MkAbs("input/*.json"))
+	ts.Check(err)
+	more = slices.DeleteFunc(more, func(name string) bool { return filepath.Base(name) == "tamala.json" })
+	s, err := sandbox.New(sandbox.Options{Metadata: file, More: more, Version: version})
 	ts.Check(err)
 	srv := httptest.NewServer(s)
 	ts.Defer(func() {

@@ -231,6 +231,9 @@ func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffo
 			fmt.Fprintf(a.stdout, "  %s\n", what)
 		}
 	}
+	if n := len(draft.Unused); n > 0 {
+		fmt.Fprintf(a.stdout, "not used of the sample, as the comment above actions: lists: %s\n", count(int64(n), "field", "fields"))
+	}
 	clock := &rehearsal.TestClock{}
 	a.loader.Now = clock.Now
 	p, err := a.load(ctx)

@@ -17,8 +17,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan RULE FILE...",
 		Short: "Ask the server to check every record of a file, without writing anything",
 		Long: `Evaluate every record of the files and have the server validate the writes (importMode VALIDATE,
-dryRun). Nothing is written. What the rule does elsewhere than at its server cannot be checked so, and is
-left out. Exit code 1 when any record would fail.`,
+dryRun), each server what goes to it. Nothing is written. What the rule does elsewhere than at servers
+of DHIS2 cannot be checked so, and is left out. Exit code 1 when any record would fail.`,
 		Example: "  culvert plan anc-registration-export old-export.csv",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -33,16 +33,17 @@ left out. Exit code 1 when any record would fail.`,
 			if err != nil {
 				return err
 			}
-			flow := service.AtHome(rule)
-			target, err := service.RehearsalTarget(p, flow.Server, a.logger(), version)
+			flow := service.AtServers(p, rule)
+			servers, err := service.RehearsalServers(p, rule, a.logger(), version)
 			if err != nil {
 				return err
 			}
 			desk := service.RehearsalDesk(p, a.logger())
 			defer desk.Close()
+			servers.Outside = desk
 			t := tally{app: a, format: format, all: all, count: map[string]int{}}
 			for _, file := range args[1:] {
-				if err := rehearsal.Plan(c.Context(), flow, target, desk, file, service.FormatFor(flow.Rule), t.report); err != nil {
+				if err := rehearsal.Plan(c.Context(), flow, servers, file, service.FormatFor(flow.Rule), t.report); err != nil {
 					return err
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/access"
@@ -22,42 +23,46 @@ const APIPrefix = "/api/v1/"
 
 // apiRoutes are the reads and changes of the API, with the least role for each.
 func (s *Console) apiRoutes() {
-	type route struct {
-		do     func(*http.Request) (any, error)
-		params []string // of its address
-	}
 	search := []string{"q", "rule", "state", "code", "org_unit", "file", "since", "until", "limit", "before"}
 	for path, get := range map[string]route{
-		"overview": {s.apiOverview, nil}, "figures": {s.apiFigures, []string{"period", "rule"}},
-		"records": {s.apiRecords, search}, "records/{seq}": {s.apiRecord, nil},
-		"persons": {s.apiPerson, []string{"who"}}, "failures": {s.apiFailures, []string{"rule"}}, "files": {s.apiFiles, nil},
-		"rules":   {s.apiRules, nil},
-		"servers": {s.apiServers, nil}, "servers/{name}/metadata": {s.apiMetadata, []string{"q"}},
+		"overview": {s.apiOverview, access.Viewer, nil},
+		"figures":  {s.apiFigures, access.Viewer, []string{"period", "rule"}},
+		"records":  {s.apiRecords, access.Viewer, search}, "records/{seq}": {s.apiRecord, access.Viewer, nil},
+		"records/{seq}/content":   {s.apiContent, access.Operator, nil},
+		"persons":                 {s.apiPerson, access.Viewer, []string{"who", "after"}},
+		"failures":                {s.apiFailures, access.Viewer, []string{"rule"}},
+		"files":                   {s.apiFiles, access.Viewer, nil},
+		"rules":                   {s.apiRules, access.Viewer, nil},
+		"servers":                 {s.apiServers, access.Viewer, nil},
+		"servers/{name}/metadata": {s.apiMetadata, access.Viewer, []string{"q"}},
+		"audit":                   {s.apiAudit, access.Admin, []string{"limit"}},
 	} {
-		s.mux.HandleFunc("GET "+APIPrefix+path, asAPI(access.Viewer, s.api(get.do, get.params...)))
+		s.handle("GET "+APIPrefix+path, asAPI(get.role, s.api(get.do, get.params...)))
 	}
-	s.mux.HandleFunc("GET "+APIPrefix+"records/{seq}/content", asAPI(access.Operator, s.api(s.apiContent)))
-	s.mux.HandleFunc("GET "+APIPrefix+"audit", asAPI(access.Admin, s.api(s.apiAudit, "limit")))
 	for path, change := range map[string]func(*http.Request) (any, error){
 		"replay": s.apiReplay, "dismiss": s.apiDismiss, "pause": s.apiPause, "resume": s.apiResume,
 		"run":                   s.apiRun,
 		"records/{seq}/trace":   s.apiTrace,
 		"records/{seq}/correct": s.apiCorrect,
 	} {
-		s.mux.HandleFunc("POST "+APIPrefix+path, asAPI(access.Operator, s.api(change)))
+		s.handle("POST "+APIPrefix+path, asAPI(access.Operator, s.api(change)))
 	}
+	s.moreRoutes()
 	s.mux.HandleFunc("GET "+APIPrefix+"openapi.yaml", asset("openapi.yaml", "application/yaml"))
 	s.mux.HandleFunc(APIPrefix, func(w http.ResponseWriter, r *http.Request) {
+		var methods []string
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			other := r.Clone(r.Context())
-			if other.Method = method; method == r.Method {
-				continue
+			other.Method = method
+			if _, pattern := s.mux.Handler(other); method != r.Method && pattern != APIPrefix && pattern != "" {
+				methods = append(methods, method)
 			}
-			if _, pattern := s.mux.Handler(other); pattern != APIPrefix && pattern != "" {
-				w.Header().Set("Allow", method)
-				apiFail(w, http.StatusMethodNotAllowed, "this address takes "+method)
-				return
-			}
+		}
+		if len(methods) > 0 {
+			allow := strings.Join(methods, ", ")
+			w.Header().Set("Allow", allow)
+			apiFail(w, http.StatusMethodNotAllowed, "this address takes "+allow)
+			return
 		}
 		apiFail(w, http.StatusNotFound, "there is no such address: see "+APIPrefix+"openapi.yaml")
 	})
@@ -93,26 +98,40 @@ type malformed struct{ error }
 func (s *Console) api(do func(*http.Request) (any, error), params ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 2*maxContent)
-		for name := range r.URL.Query() {
-			if !slices.Contains(params, name) {
-				apiFail(w, http.StatusBadRequest, fmt.Sprintf("there is no parameter %q here: see %sopenapi.yaml", name, APIPrefix))
-				return
-			}
+		if name, unknown := unknownParameter(r.URL.Query(), params); unknown {
+			apiFail(w, http.StatusBadRequest, noParameter(name))
+			return
 		}
 		answer, err := do(r)
-		var bad malformed
-		switch {
-		case errors.As(err, &bad):
-			apiFail(w, http.StatusBadRequest, bad.Error())
-		case err != nil && statusOf(err) == http.StatusServiceUnavailable:
-			s.c.Log.Error("a request of the API failed", "path", r.URL.Path, "error", err)
-			apiFail(w, http.StatusServiceUnavailable, notNow(err))
-		case err != nil:
-			apiFail(w, statusOf(err), err.Error())
-		default:
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(answer) // the caller is gone when this fails
+		if err != nil {
+			s.apiError(w, r, err)
+			return
 		}
+		apiAnswer(w, answer)
+	}
+}
+
+func noParameter(name string) string {
+	return fmt.Sprintf("there is no parameter %q here: see %sopenapi.yaml", name, APIPrefix)
+}
+
+// apiAnswer answers with something as JSON.
+func apiAnswer(w http.ResponseWriter, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // the caller is gone when this fails
+}
+
+// apiError answers with what went wrong.
+func (s *Console) apiError(w http.ResponseWriter, r *http.Request, err error) {
+	var bad malformed
+	switch status := statusOf(err); {
+	case errors.As(err, &bad):
+		apiFail(w, http.StatusBadRequest, bad.Error())
+	case status == http.StatusServiceUnavailable:
+		s.c.Log.Error("a request of the API failed", "path", r.URL.Path, "error", err)
+		apiFail(w, status, notNow(err))
+	default:
+		apiFail(w, status, err.Error())
 	}
 }
 
@@ -133,6 +152,7 @@ type apiRecordOf struct {
 	Corrected    bool      `json:"corrected,omitempty"`
 	SupersededBy int64     `json:"superseded_by,omitempty"`
 	Objects      []string  `json:"objects,omitempty"`   // uids
+	InDHIS2      []InDHIS2 `json:"in_dhis2,omitempty"`  // what these are; of one record alone
 	OrgUnits     []string  `json:"org_units,omitempty"` // uids
 	Code         string    `json:"code,omitempty"`
 	Class        string    `json:"class,omitempty"`
@@ -259,7 +279,9 @@ func (s *Console) apiRecord(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return forPrograms(rec), nil
+	x := forPrograms(rec)
+	x.InDHIS2, err = s.c.Running.Links(r.Context(), rec.Rule, rec.Objects, rec.About)
+	return x, err
 }
 
 // apiContent gives what a record says, which goes into the audit trail.
@@ -286,19 +308,31 @@ func (s *Console) apiPerson(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(story.Records) == 0 && len(story.Holders) == 0 {
+	from, err := apiPlace(r)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.searchRows(r.Context(), journal.Filter{Text: name}, from, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	rows.without(story.Records)
+	if len(story.Records)+len(story.Holders)+len(rows.Rows) == 0 && rows.Next.file == "" && from.file == "" {
 		return nil, notFound{"the journal knows nobody of this external id, key or uid"}
 	}
 	type holder struct {
 		Server     string `json:"server"`
 		UID        string `json:"uid"`
 		ExternalID string `json:"external_id"`
+		URL        string `json:"url,omitempty"`
 	}
 	holders := make([]holder, 0, len(story.Holders))
 	for _, h := range story.Holders {
-		holders = append(holders, holder{h.Server, h.UID, h.ExternalID})
+		holders = append(holders, holder{h.Server, h.UID, h.ExternalID, s.c.Running.PersonLink(h.Server, h.UID)})
 	}
-	return map[string]any{"holders": holders, "records": allForPrograms(story.Records), "more": story.More}, nil
+	answer := rowsForPrograms(rows)
+	answer["holders"], answer["records"], answer["more"] = holders, allForPrograms(story.Records), story.More
+	return answer, nil
 }
 
 // body reads the JSON object of a request. Keys that nobody knows are refused, so that a misspelt

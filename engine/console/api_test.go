@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,13 +29,14 @@ type call struct {
 
 // calls are of every operation: what goes well, and what does not.
 var calls = []call{
-	{"overview", "/overview", "", 200, `"failed":1`},
+	{"overview", "/overview", "", 200, `"failed":2`},
 	{"figures", "/figures", "", 200, `"period":"hour"`},
 	{"figures", "/figures?period=week&rule=anc", "", 200, `"seconds":21600`},
 	{"figures", "/figures?period=century", "", 400, "none of hour"},
-	{"records", "/records?rule=anc&limit=1", "", 200, `"next":2`},
+	{"records", "/records?rule=anc&limit=1", "", 200, `"next":6`},
 	{"records", "/records?q=form-1&state=failed&since=2020-01-01T00:00:00Z", "", 200, `"code":"unmapped-value"`},
 	{"records", "/records?staet=failed", "", 400, "no parameter"},
+	{"records", "/records?=x", "", 400, "no parameter"},
 	{"records", "/records?state=lost", "", 400, "does not exist"},
 	{"records", "/records?before=0", "", 400, "whole number"},
 	{"records", "/records?since=yesterday", "", 400, "write a time"},
@@ -52,8 +54,47 @@ var calls = []call{
 	{"person", "/persons?who=case-1", "", 200, `"number":1`},
 	{"person", "/persons?who=nobody", "", 404, "knows nobody"},
 	{"person", "/persons", "", 400, "who"},
+	{"versions", "/records/1/versions", "", 200, `"records":[{"number":1`},
+	{"versions", "/records/99/versions", "", 404, "no such record"},
+	{"record", "/records/6", "", 200, `"state":"failed"`},
+	{"person", "/persons?who=case-4", "", 200, `"rows":[{"file":"f1"`},
+	{"rows", "/rows?q=visit-7", "", 200, `"outcome":"delivered"`},
+	{"rows", "/rows?q=visits.csv:8&state=delivered&limit=5", "", 200, `"number":7`},
+	{"rows", "/rows?q=nobody", "", 200, `"rows":[]`},
+	{"rows", "/rows", "", 400, "q: "},
+	{"rows", "/rows?q=x&after=y", "", 400, "after: "},
+	{"file", "/files/f1", "", 200, `"name":"visits.csv"`},
+	{"file", "/files/f2", "", 404, "no such file"},
+	{"file_rows", "/files/f1/rows?limit=2", "", 200, `"next":"f1:`},
+	{"file_rows", "/files/f1/rows?outcome=failed", "", 200, `"number":4`},
+	{"file_rows", "/files/f1/rows?after=f2:1", "", 400, "after: "},
+	{"file_rows", "/files/f2/rows", "", 404, "no such file"},
+	{"row", "/files/f1/rows/7", "", 200, `"kind":"event"`},
+	{"row", "/files/f1/rows/4", "", 200, `"record":`},
+	{"row", "/files/f1/rows/999", "", 404, "no such row"},
+	{"row_content", "/files/f1/rows/7/content", "", 200, "Corrected Awa"},
+	{"row_content", "/files/f1/rows/3/content", "", 404, "the file is gone"},
+	{"row_content", "/files/f1/rows/4/content", "", 422, "record of its own"},
+	{"row_trace", "/files/f1/rows/7/trace", "", 200, `"status":"fine"`},
+	{"file_results", "/files/f1/results", "", 200, "row,sheet,record"},
+	{"file_results", "/files/f2/results", "", 404, "no such file"},
+	{"file_failed", "/files/f1/failed", "", 200, "the failed rows"},
+	{"file_failed", "/files/f1/failed?x=1", "", 400, "no parameter"},
+	{"values", "/failures/values?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E", "", 200, "secret"},
+	{"values", "/failures/values?rule=anc", "", 400, "name rule"},
+	{"contents", "/failures/contents?rule=anc&code=unmapped-value", "", 200, "Fatou"},
+	{"contents", "/failures/contents", "", 404, "names no rule"},
+	{"rule", "/rules/anc", "", 200, `"expression":"trigger.form.gender"`},
+	{"rule", "/rules/gone", "", 404, "no such rule"},
+	{"connections", "/connections", "", 200, `"name":"warehouse"`},
+	{"object", "/servers/national/metadata/WSGAb5XwJ3Y", "", 200, "Antenatal care"},
+	{"object", "/servers/national/metadata/none", "", 404, "no such object"},
+	{"test", "/test", `{"name":"national"}`, 200, `"answers":true`},
+	{"test", "/test", `{}`, 422, "name a server"},
+	{"sync", "/sync", `{"server":"national"}`, 200, "Malaria"},
+	{"sync", "/sync", `{"server":"gone"}`, 404, "no such server"},
 	{"failures", "/failures?rule=anc", "", 200, `"count":1`},
-	{"files", "/files", "", 200, `"files":[]`},
+	{"files", "/files", "", 200, `"id":"f1"`},
 	{"rules", "/rules", "", 200, `"code":"no-id"`},
 	{"servers", "/servers", "", 200, `"version":"2.42.1"`},
 	{"metadata", "/servers/national/metadata", "", 200, "Antenatal care"},
@@ -79,7 +120,7 @@ var calls = []call{
 	{"replay", "/replay", `{"numbers":[0],"rule":"anc"}`, 400, "whole numbers"},
 	{"replay", "/replay", `{"numbers":[1]} {}`, 400, "openapi.yaml"},
 	{"replay", "/replay", `{"numbers":[1],"why":"a test"}`, 200, `"records":1`},
-	{"dismiss", "/dismiss", `{"rule":"anc","why":"a test"}`, 200, `"records":0`},
+	{"dismiss", "/dismiss", `{"rule":"anc","why":"a test"}`, 200, `"records":1`},
 	{"correct", "/records/1/correct", `{"content":{"name":"Corrected"},"why":"typing error"}`, 422, ""},
 }
 
@@ -90,11 +131,15 @@ func TestAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, _ := fixture(t, Config{})
-	called := map[string]bool{}
+	address, _, p := rowsFixture(t, 250)
+	p.failed = filepath.Join(t.TempDir(), "visits.failed.csv")
+	if err := os.WriteFile(p.failed, []byte("the failed rows"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	called := map[string]bool{"upload": true} // by TestAPIUpload
 	for _, c := range calls {
 		t.Run(c.operation+" "+c.path+" "+c.body, func(t *testing.T) {
-			answerOf(t, router, srv, c)
+			answerOf(t, router, address, c)
 			called[c.operation] = called[c.operation] || c.status == http.StatusOK
 		})
 	}
@@ -123,13 +168,13 @@ func document(t *testing.T) *openapi3.T {
 	return doc
 }
 
-func answerOf(t *testing.T, router routers.Router, srv *httptest.Server, c call) {
+func answerOf(t *testing.T, router routers.Router, address string, c call) {
 	t.Helper()
 	method := http.MethodGet
 	if c.body != "" {
 		method = http.MethodPost
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+"/api/v1"+c.path, strings.NewReader(c.body))
+	req, err := http.NewRequestWithContext(t.Context(), method, address+"/api/v1"+c.path, strings.NewReader(c.body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +241,7 @@ func TestAPICorrect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answerOf(t, router, srv, call{"correct", "/records/1/correct",
+	answerOf(t, router, srv.URL, call{"correct", "/records/1/correct",
 		`{"content":{"name":"Corrected"},"why":"typing error"}`, 200, `"number":3`})
 	list, err := j.Versions(t.Context(), "anc", "form-1")
 	if err != nil || len(list) != 2 || !list[1].Edited || list[1].State != journal.Pending {
@@ -212,10 +257,10 @@ func TestAPISelection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answerOf(t, router, srv, call{"replay", "/replay", `{"numbers":[3,4]}`, 200, `"records":2`})
-	answerOf(t, router, srv, call{"dismiss", "/dismiss",
+	answerOf(t, router, srv.URL, call{"replay", "/replay", `{"numbers":[3,4]}`, 200, `"records":2`})
+	answerOf(t, router, srv.URL, call{"dismiss", "/dismiss",
 		`{"rule":"anc","code":"unmapped-value","cause":"not in the map","why":"x"}`, 200, `"records":3`})
-	answerOf(t, router, srv, call{"replay", "/replay", `{"rule":"anc"}`, 200, `"records":1`})
+	answerOf(t, router, srv.URL, call{"replay", "/replay", `{"rule":"anc"}`, 200, `"records":1`})
 }
 
 // TestAPIUnderSchemathesis has schemathesis make requests of its own, where CULVERT_TEST_SCHEMATHESIS names it.
@@ -224,13 +269,58 @@ func TestAPIUnderSchemathesis(t *testing.T) {
 	if program == "" {
 		t.Skip("CULVERT_TEST_SCHEMATHESIS names no schemathesis")
 	}
-	srv, _ := fixture(t, Config{})
+	address, _, _ := rowsFixture(t, 250)
 	// What a body means, such as a record that would fail again, no schema can say: such requests are
 	// refused though they are well-formed.
-	out, err := exec.CommandContext(t.Context(), program, "run", srv.URL+"/api/v1/openapi.yaml", "--auth",
+	out, err := exec.CommandContext(t.Context(), program, "run", address+"/api/v1/openapi.yaml", "--auth",
 		"ada:of-the-admin", "--max-examples", "25",
 		"--no-color", "--exclude-checks", "positive_data_acceptance").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestAPIUpload sends a file for a rule as a program would.
+func TestAPIUpload(t *testing.T) {
+	p := newProject()
+	srv, _ := fixture(t, Config{Running: p})
+	send := func(name, password string, fields ...string) (int, string) {
+		t.Helper()
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		for _, field := range fields {
+			key, value, _ := strings.Cut(field, "=")
+			if key == "file" {
+				part, _ := w.CreateFormFile("file", value)
+				_, _ = part.Write([]byte("a,b\n"))
+				continue
+			}
+			_ = w.WriteField(key, value)
+		}
+		_ = w.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/api/v1/files", &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", w.FormDataContentType())
+		req.SetBasicAuth(name, password)
+		status, text, _ := do(t, req)
+		return status, text
+	}
+	if status, text := send("otto", "of-the-operator", "rule=anc", "file=x.csv"); status != http.StatusOK ||
+		!strings.Contains(text, `{"file":"f1"}`) {
+		t.Errorf("an operator: %d %s", status, text)
+	}
+	if status, text := send("vera", "of-the-viewer", "rule=anc", "file=x.csv"); status != http.StatusForbidden ||
+		!strings.Contains(text, `{"error":`) {
+		t.Errorf("a viewer: %d %s", status, text)
+	}
+	if status, text := send("otto", "of-the-operator", "file=x.csv"); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(text, `{"error":`) {
+		t.Errorf("without a rule: %d %s", status, text)
+	}
+	if status, text := send("otto", "of-the-operator", "rule=anc"); status != http.StatusBadRequest ||
+		!strings.Contains(text, `{"error":`) {
+		t.Errorf("without a file: %d %s", status, text)
 	}
 }

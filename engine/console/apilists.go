@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // apiCause is a cause of failures for programs: the answer of the API, whose names stay what they are.
@@ -62,13 +63,17 @@ func (s *Console) apiFiles(r *http.Request) (any, error) {
 	}
 	out := make([]apiFile, 0, min(len(list), pageSize))
 	for _, f := range list[:min(len(list), pageSize)] {
-		out = append(out, apiFile{
-			ID: f.ID, Name: f.Name, Rule: f.Rule, State: string(f.State), Received: f.Received, Finished: f.Finished,
-			Rows: f.Rows, Delivered: f.Delivered,
-			Unchanged: f.Unchanged, Superseded: f.Superseded, Skipped: f.Skipped, Failed: f.Failed,
-		})
+		out = append(out, fileForPrograms(f))
 	}
 	return map[string]any{"files": out}, nil
+}
+
+func fileForPrograms(f journal.File) apiFile {
+	return apiFile{
+		ID: f.ID, Name: f.Name, Rule: f.Rule, State: string(f.State), Received: f.Received, Finished: f.Finished,
+		Rows: f.Rows, Delivered: f.Delivered,
+		Unchanged: f.Unchanged, Superseded: f.Superseded, Skipped: f.Skipped, Failed: f.Failed,
+	}
 }
 
 // apiFinding is a finding about a rule for programs: the answer of the API calls the message so.
@@ -88,13 +93,17 @@ func (s *Console) apiRules(*http.Request) (any, error) {
 	list := s.c.Running.Rules()
 	out := make([]rule, 0, len(list))
 	for _, x := range list {
-		findings := make([]apiFinding, 0, len(x.Findings))
-		for _, d := range x.Findings {
-			findings = append(findings, apiFinding{d.Severity.String(), d.Code, d.Message, d.Hint, d.Place.String()})
-		}
-		out = append(out, rule{x, findings})
+		out = append(out, rule{x, findingsForPrograms(x.Findings)})
 	}
 	return map[string]any{"rules": out, "refused": s.c.Running.Refused()}, nil
+}
+
+func findingsForPrograms(list diag.List) []apiFinding {
+	out := make([]apiFinding, 0, len(list))
+	for _, d := range list {
+		out = append(out, apiFinding{d.Severity.String(), d.Code, d.Message, d.Hint, d.Place.String()})
+	}
+	return out
 }
 
 func (s *Console) apiServers(*http.Request) (any, error) {

@@ -59,6 +59,7 @@ type Console struct {
 	c     Config
 	pages map[string]map[string]*template.Template // by the code of a language, and by name
 	mux   *http.ServeMux
+	known []string // patterns of the pages, actions and addresses of the API
 
 	watching watching
 }
@@ -98,6 +99,12 @@ func (s *Console) parse(l *language.Language) (map[string]*template.Template, er
 	return pages.Parse(assets, "parts", s.functions(l))
 }
 
+// handle answers what a pattern fits, and notes it.
+func (s *Console) handle(pattern string, do http.HandlerFunc) {
+	s.known = append(s.known, pattern)
+	s.mux.HandleFunc(pattern, do)
+}
+
 func (s *Console) routes() {
 	for at, page := range map[string]func(*http.Request) (view, error){
 		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause,
@@ -107,35 +114,37 @@ func (s *Console) routes() {
 		Prefix + "rules":      s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
 	} {
-		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))
+		s.handle("GET "+at, as(access.Viewer, s.page(page)))
 	}
 	for _, at := range []string{Prefix + "{$}", strings.TrimSuffix(Prefix, "/")} {
 		s.mux.Handle("GET "+at, http.RedirectHandler("/", http.StatusSeeOther)) // what people type who look for it
 	}
-	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
-	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
+	s.handle("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
+	s.handle("GET "+Prefix+"events", as(access.Viewer, s.events))
 	s.apiRoutes()
-	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, long(fileTime, s.downloadFailed)))
-	s.mux.HandleFunc("GET "+Prefix+"files/{id}/rows/{row}", as(access.Viewer, s.row))
-	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, long(fileTime, s.download)))
+	s.handle("GET "+Prefix+"failures/download", as(access.Operator, long(fileTime, s.downloadFailed)))
+	s.handle("GET "+Prefix+"files/{id}/rows/{row}", as(access.Viewer, s.row))
+	for _, what := range []string{"results", "failed"} {
+		s.handle("GET "+Prefix+"files/{id}/"+what, as(access.Operator, long(fileTime, s.downloadOf(what))))
+	}
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss,
 		"pause": s.pause, "resume": s.resume, "run": s.runNow} {
-		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))
+		s.handle("POST "+Prefix+name, as(access.Operator, s.act(do)))
 	}
-	s.mux.HandleFunc("POST "+Prefix+"test", as(access.Operator, s.form(s.page(s.test))))
-	s.mux.HandleFunc("POST "+Prefix+"sync", as(access.Operator, s.form(long(syncTime+time.Minute, s.page(s.sync)))))
-	s.mux.HandleFunc("GET "+Prefix+"records/{seq}/correct", as(access.Operator, s.page(s.correct)))
-	s.mux.HandleFunc("POST "+Prefix+"records/{seq}/correct", as(access.Operator, s.saveCorrection))
-	s.mux.HandleFunc("POST "+Prefix+"upload", as(access.Operator, long(fileTime, s.upload)))
+	s.handle("POST "+Prefix+"test", as(access.Operator, s.form(s.page(s.test))))
+	s.handle("POST "+Prefix+"sync", as(access.Operator, s.form(long(syncTime+time.Minute, s.page(s.sync)))))
+	s.handle("GET "+Prefix+"records/{seq}/correct", as(access.Operator, s.page(s.correct)))
+	s.handle("POST "+Prefix+"records/{seq}/correct", as(access.Operator, s.saveCorrection))
+	s.handle("POST "+Prefix+"upload", as(access.Operator, long(fileTime, s.upload)))
 	for name, kind := range static {
 		s.mux.HandleFunc("GET "+Prefix+name, asset(name, kind))
 	}
-	s.mux.HandleFunc("GET "+loginPath, s.page(s.loginPage))
-	s.mux.HandleFunc("POST "+loginPath, s.login)
-	s.mux.HandleFunc("POST "+Prefix+"logout", s.logout)
-	s.mux.HandleFunc("GET "+oidcLoginPath, s.oidcLogin)
-	s.mux.HandleFunc("GET "+oidc.CallbackPath, s.oidcCallback)
-	s.mux.HandleFunc("POST "+Prefix+"language", s.form(s.chooseLanguage))
+	s.handle("GET "+loginPath, s.page(s.loginPage))
+	s.handle("POST "+loginPath, s.login)
+	s.handle("POST "+Prefix+"logout", s.logout)
+	s.handle("GET "+oidcLoginPath, s.oidcLogin)
+	s.handle("GET "+oidc.CallbackPath, s.oidcCallback)
+	s.handle("POST "+Prefix+"language", s.form(s.chooseLanguage))
 }
 
 // ServeHTTP lets in who may, and answers.
@@ -212,8 +221,12 @@ func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc 
 	}
 }
 
-// fail answers with the error page.
+// fail answers with the error page, and a program with what it understands.
 func (s *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, APIPrefix) {
+		s.apiError(w, r, err)
+		return
+	}
 	s.page(func(*http.Request) (view, error) { return view{}, err })(w, r)
 }
 

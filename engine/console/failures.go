@@ -67,8 +67,9 @@ type oneCause struct {
 
 // valueCount is a value that records failed on, and how many did, of those looked at.
 type valueCount struct {
-	Column, Value string
-	Count         int
+	Column string `json:"column"`
+	Value  string `json:"value"`
+	Count  int    `json:"count"`
 }
 
 func (s *Console) cause(r *http.Request) (view, error) {

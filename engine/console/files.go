@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -59,50 +60,48 @@ func there(path string) bool {
 	return err == nil
 }
 
-// download answers with the results of a file, or its failed rows. That somebody took them is
+// downloadOf answers with the results of a file, or its failed rows. That somebody took them is
 // logged and stands in the audit trail: they hold what people said.
-func (s *Console) download(w http.ResponseWriter, r *http.Request) {
-	list, err := s.c.Journal.Files(r.Context(), "")
+func (s *Console) downloadOf(what string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := s.download(w, r, what); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+func (s *Console) download(w http.ResponseWriter, r *http.Request, what string) error {
+	f, err := s.fileOf(r)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return err
 	}
-	for _, f := range list {
-		if f.ID != r.PathValue("id") {
-			continue
-		}
-		results, failed := s.c.Running.Outputs(f)
-		path := results
-		if r.PathValue("what") == "failed" {
-			path = failed
-		}
-		if path == "" {
-			break
-		}
-		content, err := os.Open(path)
-		if errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		defer content.Close()
-		if err := s.note(r, "download", journal.Filter{Rule: f.Rule, FileID: f.ID}.Subject()); err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		s.c.Log.Info("a file was downloaded", "file", filepath.Base(path), "rule", f.Rule, "who", who(r))
-		name := filepath.Base(path)
-		if name[0] == '.' {
-			name = f.Name + name
-		}
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-		w.Header().Set("Content-Type", "application/octet-stream")
-		http.ServeContent(w, r, "", time.Time{}, content)
-		return
+	path, failed := s.c.Running.Outputs(f)
+	if what == "failed" {
+		path = failed
 	}
-	s.fail(w, r, errNoFile)
+	if path == "" {
+		return errNoFile
+	}
+	content, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return errNoFile
+	}
+	if err != nil {
+		return fmt.Errorf("open %s of %s: %w", what, f.Name, err)
+	}
+	defer content.Close()
+	if err := s.note(r, "download", journal.Filter{Rule: f.Rule, FileID: f.ID}.Subject()); err != nil {
+		return err
+	}
+	s.c.Log.Info("a file was downloaded", "file", filepath.Base(path), "rule", f.Rule, "who", who(r))
+	name := filepath.Base(path)
+	if name[0] == '.' {
+		name = f.Name + name
+	}
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(w, r, "", time.Time{}, content)
+	return nil
 }
 
 // maxUpload bounds what a browser may send, in bytes, and fileTime how long a file may take either
@@ -122,7 +121,7 @@ func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := &arriving{parts: parts}
-	name, err := s.takeUpload(r, form)
+	id, name, err := s.takeUpload(r, form)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(form.broken, &large):
@@ -136,6 +135,10 @@ func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.c.Log.Info("a file was uploaded", "file", name, "who", who(r))
+	if strings.HasPrefix(r.URL.Path, APIPrefix) {
+		apiAnswer(w, map[string]string{"file": id})
+		return
+	}
 	http.Redirect(w, r, Prefix+"files?did=upload", http.StatusSeeOther)
 }
 
@@ -165,36 +168,36 @@ func (a *arriving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *Console) takeUpload(r *http.Request, form *arriving) (name string, err error) {
+func (s *Console) takeUpload(r *http.Request, form *arriving) (id, name string, err error) {
 	rule := ""
 	for {
 		if err := form.next(); err != nil {
-			return "", fmt.Errorf("read the upload: %w", err)
+			return "", "", fmt.Errorf("read the upload: %w", err)
 		}
 		switch form.part.FormName() {
 		case "rule":
 			text, err := io.ReadAll(io.LimitReader(form, 1000))
 			if err != nil {
-				return "", fmt.Errorf("read the upload: %w", err)
+				return "", "", fmt.Errorf("read the upload: %w", err)
 			}
 			rule = string(text)
 		case "file":
 			name := form.part.FileName()
 			if name == "" {
-				return "", refused("choose a file first")
+				return "", "", refused("choose a file first")
 			}
 			if rule == "" {
-				return "", refused("the form names no rule")
+				return "", "", refused("the form names no rule")
 			}
 			id, err := s.c.Running.Upload(r.Context(), rule, name, form)
 			if err != nil {
-				return "", err
+				return "", "", err
 			}
 			// The file is taken, whatever comes of the entry.
 			if err := s.note(r, "upload", journal.Filter{Rule: rule, FileID: id}.Subject()); err != nil {
 				s.c.Log.Error("an upload is missing in the audit trail", "rule", rule, "who", who(r), "error", err)
 			}
-			return name, nil
+			return id, name, nil
 		}
 	}
 }

@@ -98,20 +98,24 @@ type Mapping struct {
 
 // Action is one thing that a rule does with a record.
 type Action struct {
-	Kind, ForEach, When string
-	Line                int
-	Fields              []Field
+	Kind    string  `json:"kind"`
+	ForEach string  `json:"for_each,omitempty"`
+	When    string  `json:"when,omitempty"`
+	Line    int     `json:"line"`
+	Fields  []Field `json:"fields"`
 }
 
 // Field is one entry of a mapping. Values are those of the rule's own sample.
 type Field struct {
-	Group, Name string // what it stands under in the rule, and its name there
-	Expr        string
-	Literal     bool // Expr is the value itself
-	Map         string
-	Type        string
-	In, Out     string
-	Line        int
+	Group   string `json:"group,omitempty"` // what it stands under in the rule
+	Name    string `json:"name"`            // and its name there
+	Expr    string `json:"expression"`
+	Literal bool   `json:"literal,omitempty"` // Expr is the value itself
+	Map     string `json:"map,omitempty"`
+	Type    string `json:"type,omitempty"`
+	In      string `json:"in,omitempty"`
+	Out     string `json:"out,omitempty"`
+	Line    int    `json:"line"`
 }
 
 // Input is a record for Trace.
@@ -194,8 +198,9 @@ type Server struct {
 
 // Connection is another system that rules read from.
 type Connection struct {
-	Name, Kind string
-	Rules      []string
+	Name  string   `json:"name"`
+	Kind  string   `json:"kind"`
+	Rules []string `json:"rules"`
 }
 
 // Names are what DHIS2 calls an object in other languages, by locale: fr, pt_BR.

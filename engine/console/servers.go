@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -117,11 +118,10 @@ func (s *Console) object(r *http.Request) (view, error) {
 // test asks a server or connection for something small, and says on the page of the servers what came of it.
 func (s *Console) test(r *http.Request) (view, error) {
 	name := r.PostFormValue("name")
-	if name == "" {
-		return view{}, refused("the form names no server or connection")
+	err := s.testNamed(r, name)
+	if no, ok := errors.AsType[refusal](err); ok {
+		return view{}, no
 	}
-	err := s.c.Running.Test(r.Context(), name)
-	s.c.Log.Info("a connection was tested", "connection", name, "who", who(r), "error", err)
 	v, other := s.servers(r)
 	if other != nil {
 		return v, other
@@ -132,34 +132,64 @@ func (s *Console) test(r *http.Request) (view, error) {
 	return v, nil
 }
 
+// testNamed asks a server or connection for something small; the error says what does not work.
+func (s *Console) testNamed(r *http.Request, name string) error {
+	if name == "" {
+		return refused("name a server or connection")
+	}
+	err := s.c.Running.Test(r.Context(), name)
+	s.c.Log.Info("a connection was tested", "connection", name, "who", who(r), "error", err)
+	return err
+}
+
 // syncTime bounds a sync that somebody asked for.
 const syncTime = 15 * time.Minute
 
 // sync reads the metadata of a server anew, also when the visitor does not wait for it.
 func (s *Console) sync(r *http.Request) (view, error) {
 	name := r.PostFormValue("server")
-	if !slices.ContainsFunc(s.c.Running.Servers(), func(x Server) bool { return x.Name == name }) {
-		return view{}, errNoServer
-	}
-	if err := s.note(r, "sync", "server "+name); err != nil {
+	changes, err := s.syncNamed(r, name)
+	failed, tried := errors.AsType[*syncFailed](err)
+	if err != nil && !tried {
 		return view{}, err
 	}
-	ctx, cancel := s.detached(r.Context(), syncTime)
-	defer cancel()
-	changes, err := s.c.Running.Sync(ctx, name)
-	s.c.Log.Info("a sync was asked for", "server", name, "who", who(r), "changes", len(changes), "error", err)
 	r.SetPathValue("name", name)
 	v, other := s.server(r)
 	if other != nil {
 		return v, other
 	}
 	switch {
-	case err != nil:
-		v.Alert = fmt.Sprintf("The sync did not succeed; the last snapshot stays: %s.", err)
+	case tried:
+		v.Alert = failed.Error() + "."
 	case len(changes) == 0:
 		v.Notice = "Synced. Nothing has changed."
 	default:
 		v.Notice = fmt.Sprintf("Synced. Changes: %d, listed below.", len(changes))
 	}
 	return v, nil
+}
+
+// syncFailed is a sync of which nothing came.
+type syncFailed struct{ err error }
+
+func (e *syncFailed) Error() string {
+	return fmt.Sprintf("The sync did not succeed; the last snapshot stays: %s", e.err)
+}
+
+// syncNamed reads the metadata of a server anew. The error is *syncFailed when the server did not give it.
+func (s *Console) syncNamed(r *http.Request, name string) ([]string, error) {
+	if !slices.ContainsFunc(s.c.Running.Servers(), func(x Server) bool { return x.Name == name }) {
+		return nil, errNoServer
+	}
+	if err := s.note(r, "sync", "server "+name); err != nil {
+		return nil, err
+	}
+	ctx, cancel := s.detached(r.Context(), syncTime)
+	defer cancel()
+	changes, err := s.c.Running.Sync(ctx, name)
+	s.c.Log.Info("a sync was asked for", "server", name, "who", who(r), "changes", len(changes), "error", err)
+	if err != nil {
+		return nil, &syncFailed{err}
+	}
+	return changes, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/work"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // answered is what a batch came to: a result for every plan, and a verdict for those that were
@@ -95,10 +94,8 @@ func (d *Dispatcher) askHomes(items []*item, plans []actions.Plan) []program.Ask
 		}
 		if target == nil {
 			for _, i := range at {
-				asked[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
-					Problem: diag.Problem{Code: "server-unusable",
-						Message: fmt.Sprintf("the server %s, which the rule's lookups ask, cannot be used now", home),
-						Hint:    "see `culvert status`; it is tried again by itself"}}
+				o := program.UnusableServer(home)
+				asked[i].Outcome = &o
 			}
 			continue
 		}
@@ -137,7 +134,7 @@ func (d *Dispatcher) tryAsk(target actions.Target, plans []actions.Plan) (asked 
 			fault = fmt.Errorf("%s\n%s", program.PanicText(p), debug.Stack())
 		}
 	}()
-	asked = program.Ask(d.End, target, d.Outside, plans)
+	asked = program.Ask(d.End, program.Askers{Home: target, Outside: d.Outside, Server: d.Target}, plans)
 	for _, a := range asked {
 		if errors.Is(a.Err, program.ErrAnswers) {
 			return nil, a.Err

@@ -157,7 +157,7 @@ func (p *proposals) namedKeys(at []*entry) {
 		return
 	}
 	last := at[len(at)-1]
-	kind, body := action(at)
+	kind, body := p.at(at)
 	switch {
 	case body != nil && last.parent == body && p.index != nil &&
 		slices.Contains([]string{"attributes", "data_values", "values"}, last.key):

@@ -219,7 +219,7 @@ func (f *fixer) mandatory(c cursor, d *diag.Diagnostic) {
 	if e == nil {
 		e = c.parent
 	}
-	kind, body := action(e.path())
+	kind, body := f.at(e.path())
 	if body == nil || f.index == nil {
 		return
 	}

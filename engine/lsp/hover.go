@@ -38,7 +38,7 @@ func (v *view) aboutKey(e *entry) []string {
 	path := e.path()
 	var parts []string
 	if !v.isConfig() {
-		if kind, body := action(path); body != nil && v.index != nil && len(path) > 3 {
+		if kind, body := v.at(path); body != nil && v.index != nil && len(path) > 3 {
 			if f := v.fieldOfEntry(path, kind, body); f != nil && f.is(e.key) {
 				parts = append(parts, f.markdown())
 			} else if f := v.fieldAt(path[:len(path)-1]); f != nil && e.parent.parent.key == "values" {
@@ -126,10 +126,10 @@ func (v *view) aboutName(s slot, e *entry, path []*entry) string {
 	if s == slotMap {
 		return v.aboutMap(e.value)
 	}
+	kind, body := v.at(path)
 	if v.index == nil {
 		return ""
 	}
-	kind, body := action(path)
 	x := v.index
 	switch s {
 	case slotProgram:

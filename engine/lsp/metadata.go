@@ -149,7 +149,7 @@ func dataSetElements(x *metadata.Index, set *metadata.DataSet) []field {
 
 // fieldAt gives the attribute or data element that an entry, or one around it, sets.
 func (v *view) fieldAt(path []*entry) *field {
-	kind, body := action(path)
+	kind, body := v.at(path)
 	if body == nil || v.index == nil {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (v *view) symbolAt(at spot) symbol {
 		return symbol{}
 	}
 	span := v.lines.toRange(e.from, e.to)
-	kind, body := action(path)
+	kind, body := v.at(path)
 	switch s := v.slotOf(path); {
 	case len(path) == 1 && e.key == "rule":
 		return symbol{what: "rule", name: e.value, span: span}

@@ -108,6 +108,8 @@ func (v *view) lookupSlot(path []*entry, keys []string, last string) slot {
 			return slotCollection
 		case "table":
 			return slotFile
+		case "server":
+			return slotServer
 		case "among":
 			return slotAmong
 		}
@@ -136,6 +138,8 @@ func (v *view) actionSlot(keys []string, last string) slot {
 	switch {
 	case first == "columns" && last == "file":
 		return slotFile
+	case first == "server" && len(rest) == 1:
+		return slotServer
 	case slices.Contains(plainKeys, first), first == "columns":
 		return slotOther
 	case first == "stage" && kind == "dhis2.relationship":

@@ -48,7 +48,7 @@ func (p *proposals) values(e *entry) {
 		}
 		return
 	}
-	if p.index != nil {
+	if p.at(at); p.index != nil {
 		p.objects(s, at)
 	}
 }

@@ -20,8 +20,9 @@ type view struct {
 	out    *outline
 	lines  lines
 	facts  *facts
-	index  *metadata.Index // of the rule's server, or nil
+	index  *metadata.Index // of the server that is spoken of, or nil: the rule's own until at says otherwise
 
+	home    *metadata.Index     // of the rule's server, or nil
 	mapUses map[string][]*entry // what uses each value map; nil: not looked for yet
 }
 
@@ -38,11 +39,42 @@ func (s *server) view(uri string) *view {
 		if v.facts.rule != nil && name == "" {
 			name = v.facts.rule.Server
 		}
-		if server := p.Config.ServerNamed(name); server != nil {
-			v.index = p.Indexes[server.Name]
-		}
+		v.home = v.indexOf(name)
+		v.index = v.home
 	}
 	return v
+}
+
+// indexOf gives the metadata of a server; nil when there is none.
+func (v *view) indexOf(name string) *metadata.Index {
+	if v.space == nil {
+		return nil
+	}
+	p := v.space.session.Project()
+	if p == nil || p.Config == nil {
+		return nil
+	}
+	if server := p.Config.ServerNamed(name); server != nil {
+		return p.Indexes[server.Name]
+	}
+	return nil
+}
+
+// at is action, and has index be the metadata of the server that the action, or the lookup, is about.
+func (v *view) at(path []*entry) (kind string, body *entry) {
+	kind, body = action(path)
+	v.index = v.home
+	server := ""
+	switch {
+	case body != nil:
+		server = v.named(kind, body, "server")
+	case len(path) >= 2 && path[0].key == "lookups":
+		server = path[1].text("server")
+	}
+	if server != "" {
+		v.index = v.indexOf(server)
+	}
+	return kind, body
 }
 
 // isConfig tells whether the file is culvert.yaml.
@@ -109,7 +141,7 @@ func (v *view) bases() []string {
 func (v *view) elsewhere(file string) *view {
 	out := v.server.outlineOf(v.space, file)
 	return &view{server: v.server, space: v.space, doc: &document{name: file}, out: out, lines: out.lines,
-		facts: v.space.factsOf(file), index: v.index}
+		facts: v.space.factsOf(file), index: v.home, home: v.home}
 }
 
 // load reads the sample of the rule and evaluates it, once.

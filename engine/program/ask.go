@@ -53,20 +53,41 @@ type Asked struct {
 // which of them it answered cannot be told.
 var ErrAnswers = errors.New("the target did not answer one by one what it was asked")
 
+// Askers are those who answer lookups.
+type Askers struct {
+	Home    actions.Target  // of the rule's own server
+	Outside actions.Outside // of other systems; may be nil
+	// Server gives the target of a server that a lookup names; nil, or a nil target: it cannot be asked now.
+	Server func(name string) actions.Target
+}
+
+// of says who answers a question; nil when nobody does.
+func (k Askers) of(q rules.Question) actions.Asker {
+	if k.Outside != nil && k.Outside.Takes(q.Asked) {
+		return k.Outside
+	}
+	target := k.Home
+	if q.Server != "" {
+		if target = nil; k.Server != nil {
+			target = k.Server(q.Server)
+		}
+	}
+	asker, _ := target.(actions.Asker)
+	return asker
+}
+
 // Ask completes plans that are pending: their questions are answered together, and their records
 // evaluated with the answers, until nothing is asked any more. Plans that are not pending stay as
-// they are. The target is asked what is to be found where it writes to, outside (which may be nil)
-// what other systems know.
-func Ask(ctx context.Context, target actions.Target, outside actions.Outside, plans []actions.Plan) []Asked {
+// they are.
+func Ask(ctx context.Context, askers Askers, plans []actions.Plan) []Asked {
 	a := &asking{ctx: ctx, plans: plans, done: make([]Asked, len(plans)), known: make([]map[string][]any, len(plans)),
-		outside: outside}
+		askers: askers}
 	for i := range plans {
 		if plans[i].Pending != nil {
 			a.open = append(a.open, i)
 			a.known[i] = map[string][]any{}
 		}
 	}
-	a.target, _ = target.(actions.Asker)
 	for range maxRounds {
 		if len(a.open) == 0 {
 			return a.done
@@ -91,8 +112,7 @@ type asking struct {
 	known []map[string][]any // by plan, by the question's key
 	open  []int              // plans that are pending
 
-	target  actions.Asker // nil: it cannot be asked
-	outside actions.Outside
+	askers Askers
 }
 
 // heard is one question of a round, with what was heard of it.
@@ -129,14 +149,6 @@ func (a *asking) recordOf(i int) rules.RecordRef {
 	return ref
 }
 
-// askerOf says who answers a question; nil when nobody does.
-func (a *asking) askerOf(q rules.Question) actions.Asker {
-	if a.outside != nil && a.outside.Takes(q.Asked) {
-		return a.outside
-	}
-	return a.target
-}
-
 // round asks what the open plans need next, each question of a rule once.
 func (a *asking) round() {
 	places := map[asked]*heard{}
@@ -148,7 +160,7 @@ func (a *asking) round() {
 			if places[at] != nil {
 				continue
 			}
-			places[at] = &heard{asker: a.askerOf(q)}
+			places[at] = &heard{asker: a.askers.of(q)}
 			if by := places[at].asker; by != nil {
 				if questions[by] == nil {
 					order = append(order, by)
@@ -181,6 +193,10 @@ func (a *asking) settled(i int, places map[asked]*heard) bool {
 	for _, q := range a.questions(i) {
 		h := places[asked{q.Asked, q.Key(), q.Record}]
 		switch {
+		case h.asker == nil && q.Server != "":
+			o := UnusableServer(q.Server)
+			a.done[i].Outcome = &o
+			return true
 		case h.asker == nil:
 			a.done[i].Outcome = &actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
 				Problem: diag.Problem{Code: "not-asked", Message: fmt.Sprintf("nobody here can answer the lookup %q", q.Lookup),
@@ -188,12 +204,23 @@ func (a *asking) settled(i int, places map[asked]*heard) bool {
 			return true
 		case h.answer.Err != nil:
 			o := h.asker.Unanswered(h.answer.Err)
+			if q.Server != "" && o.Status == actions.Retry {
+				o.Class = actions.ClassTransient // nothing is wrong with the server that the record goes to
+			}
 			a.done[i].Outcome = &o
 			return true
 		}
 		a.known[i][q.Key()] = h.answer.Found
 	}
 	return !a.resume(i)
+}
+
+// UnusableServer is the outcome of a record whose lookups ask a server that cannot be asked now.
+func UnusableServer(name string) actions.Outcome {
+	return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+		Problem: diag.Problem{Code: "server-unusable",
+			Message: fmt.Sprintf("the server %s, which the rule's lookups ask, cannot be used now", name),
+			Hint:    "see `culvert status`; it is tried again by itself"}}
 }
 
 // resume evaluates a record with what is known now; true when it asks for more.

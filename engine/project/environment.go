@@ -96,9 +96,11 @@ func (p *Project) triggerSecrets(r *Rule, found *diag.List) {
 
 // sharedSecrets looks at what the rule uses of culvert.yaml: its server, its connections, and how webhooks are let in.
 func (p *Project) sharedSecrets(r *Rule, kinds []sources.Kind, found *diag.List) {
-	if s := p.Config.ServerNamed(r.Server); s != nil {
-		for _, t := range s.texts() {
-			reportUnset(t, r.ServerPlace(), found)
+	for _, name := range r.Servers(p.Config) {
+		if s := p.Config.ServerNamed(name); s != nil {
+			for _, t := range s.texts() {
+				reportUnset(t, r.ServerPlace(), found)
+			}
 		}
 	}
 	for _, l := range r.Lookups {

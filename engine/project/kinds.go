@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/actions/httpreq"
 	actionkobo "github.com/culvert/culvert/actions/kobo"
 	"github.com/culvert/culvert/lookups"
+	lookupcommcare "github.com/culvert/culvert/lookups/commcare"
 	lookupdb "github.com/culvert/culvert/lookups/database"
 	"github.com/culvert/culvert/lookups/records"
 	"github.com/culvert/culvert/lookups/web"
@@ -65,6 +66,7 @@ func LookupKinds() []lookups.Kind {
 		web.Kind{},
 		lookupdb.Kind{},
 		records.Kind{},
+		lookupcommcare.Kind{},
 	}
 }
 

@@ -202,6 +202,7 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 		env.Directory = p.Indexes[server.Name].Directory()
 		env.Asked = AskedKind(p.Indexes[server.Name])
 	}
+	env.Server = p.serverEnv
 	r, findings := rules.Load(file, text, env)
 	out.Rule = r
 	defer func() {
@@ -227,28 +228,23 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	}
 	p.Config.checkLookups(r)
 	out.Actions = make([]actions.Action, len(r.Actions))
-	atHome := slices.ContainsFunc(r.Actions, func(a *rules.ActionSpec) bool { return kinds[""][a.Kind] == nil })
+	atHome := slices.ContainsFunc(r.Actions, func(a *rules.ActionSpec) bool {
+		return kinds[""][a.Kind] == nil && a.Body.Get("server") == nil
+	})
 	if server != nil {
-		out.Server = server.Name
+		out.Server, r.Server = server.Name, server.Name
 	}
-	switch {
-	case !atHome && len(r.Actions) > 0:
-	case server == nil:
-		r.Report(diag.Diagnostic{Problem: diag.Problem{
-			Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", r.Server), Place: r.ServerPlace(),
-			Hint: "known: " + strings.Join(p.Config.ServerNames(), ", "),
-		}})
-		return
-	case p.Indexes[server.Name] == nil:
-		r.Report(diag.Diagnostic{Problem: diag.Problem{
-			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against",
-				server.Name), Place: r.ServerPlace(),
-			Hint: "run `culvert sync` and commit the folder metadata/" + server.Name,
-		}})
-		return
+	if atHome || len(r.Actions) == 0 {
+		if _, problem := p.serverOf(r.Server, r.ServerPlace()); problem != nil {
+			r.Report(diag.Diagnostic{Problem: *problem})
+			return
+		}
 	}
 	places := make([]string, len(r.Actions))
 	for i, spec := range r.Actions {
+		if server != nil && spec.Body.Get("server") == nil {
+			spec.Server = server.Name
+		}
 		var kind actions.Kind
 		if kind, places[i] = p.placeOf(r, spec, server, kinds); kind == nil {
 			continue // the schema names the kinds that exist
@@ -259,6 +255,30 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 		}
 	}
 	out.Parts = partsOf(r, places, p.Config)
+}
+
+// serverOf gives a server of culvert.yaml that a rule names and whose metadata is there, else what is wrong.
+func (p *Project) serverOf(name string, at diag.Place) (*Server, *diag.Problem) {
+	s := p.Config.ServerNamed(name)
+	switch {
+	case s == nil:
+		return nil, &diag.Problem{Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", name),
+			Place: at, Hint: "known: " + strings.Join(p.Config.ServerNames(), ", ")}
+	case p.Indexes[s.Name] == nil:
+		return nil, &diag.Problem{Code: noSnapshot, Place: at,
+			Message: fmt.Sprintf("there is no metadata of server %q to check the rule against", s.Name),
+			Hint:    "run `culvert sync` and commit the folder metadata/" + s.Name}
+	}
+	return s, nil
+}
+
+// serverEnv gives what lookups search at a server that they name.
+func (p *Project) serverEnv(name string) (rules.ServerEnv, *diag.Problem) {
+	s, problem := p.serverOf(name, diag.Place{})
+	if problem != nil {
+		return rules.ServerEnv{}, problem
+	}
+	return rules.ServerEnv{Directory: p.Indexes[s.Name].Directory(), Asked: AskedKind(p.Indexes[s.Name])}, nil
 }
 
 func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {

@@ -24,8 +24,23 @@ type Part struct {
 // cannot be compiled, which is reported where it is not known already.
 func (p *Project) placeOf(r *rules.Rule, spec *rules.ActionSpec, home *Server,
 	kinds map[string]map[string]actions.Kind) (actions.Kind, string) {
+	own := spec.Body.Get("server")
 	if k, ok := kinds[""][spec.Kind].(actions.Placed); ok {
+		if own != nil {
+			spec.Report(diag.Diagnostic{Problem: diag.Problem{Code: "not-allowed", Place: spec.Body.Key("server").Place(),
+				Message: fmt.Sprintf("%s writes to no server of DHIS2", spec.Kind),
+				Hint:    "write connection: with the name of one of connections: in culvert.yaml"}})
+		}
 		return k, p.connectionOf(r, spec, k.ConnectionKind())
+	}
+	if own != nil && own.Kind == yamlnode.Scalar && !own.IsNull() && own.Value != "" {
+		named, problem := p.serverOf(own.Value, own.Place())
+		if problem != nil {
+			spec.Report(diag.Diagnostic{Problem: *problem})
+			return nil, ""
+		}
+		home = named
+		spec.Server = named.Name
 	}
 	if home == nil {
 		return nil, ""
@@ -191,6 +206,21 @@ func (r *Rule) PlaceOf(action int) string {
 		}
 	}
 	return r.Server
+}
+
+// Servers lists the servers of DHIS2 that the rule writes to, its own first; its own alone where it is not known
+// where its actions write to.
+func (r *Rule) Servers(c *Config) []string {
+	list := []string{}
+	if r.Server != "" {
+		list = append(list, r.Server)
+	}
+	for _, part := range r.Parts {
+		if !slices.Contains(list, part.Place) && c.ServerNamed(part.Place) != nil {
+			list = append(list, part.Place)
+		}
+	}
+	return list
 }
 
 // Places lists the connections that rules write to, sorted.

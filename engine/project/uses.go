@@ -20,19 +20,19 @@ type Uses map[string][]string
 func (p *Project) Uses(server string) Uses {
 	out := Uses{}
 	for _, r := range p.Rules {
-		if r.Server != server {
-			continue
-		}
 		if r.Rule != nil {
 			for _, l := range r.Lookups {
+				if at := l.Server(); at != server && (at != "" || r.Server != server) {
+					continue
+				}
 				for _, use := range l.Used() {
 					out[use.ID] = append(out[use.ID], placeOf(use.Place))
 				}
 			}
 		}
-		for _, a := range r.Actions {
+		for i, a := range r.Actions {
 			u, ok := a.(actions.User)
-			if !ok {
+			if !ok || r.PlaceOf(i) != server {
 				continue
 			}
 			for _, use := range u.Uses() {

@@ -20,6 +20,8 @@ const pageConfig = `project: pages
 servers: {national: {url: "https://dhis2.example.org", token: "${DHIS2_TOKEN}"}}
 connections:
   warehouse: {database: "${WAREHOUSE_URL}"}
+  sms: {http: "https://sms.example.org", api_key: "${SMS_KEY}"}
+  registry: {http: "https://registry.example.org", api_key: "${REGISTRY_KEY}"}
   kobo: {kobo: "https://kf.example.org", api_key: "${KOBO_KEY}"}
   hq: {commcare: "https://hq.example.org", domain: tamala, username: reader, api_key: "${HQ_KEY}"}
 `
@@ -198,7 +200,7 @@ func TestWholePagesSayTheTruth(t *testing.T) {
 			}
 		}
 	}
-	if checked < 60 {
+	if checked < 80 {
 		t.Errorf("only %d pages were checked", checked)
 	}
 }

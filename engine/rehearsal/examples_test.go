@@ -21,7 +21,8 @@ import (
 func TestExamples(t *testing.T) {
 	url := startSandbox(t)
 	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
-		"COMMCARE_PASSWORD": "x", "COLLECT_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+		"COMMCARE_PASSWORD": "x", "COLLECT_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0",
+		"REGIONAL_URL": url, "REGIONAL_USERNAME": "admin", "REGIONAL_PASSWORD": "district"} {
 		t.Setenv(name, value)
 	}
 	for _, name := range examples.Names() {
@@ -61,13 +62,15 @@ func load(t *testing.T, loader *project.Loader, dir string) *project.Project {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := config.ServerNamed("")
-	client, err := project.Connect(config, s, dir, slog.New(slog.DiscardHandler), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := project.Sync(ctx, client, dir, s.Name, true, nil); err != nil {
-		t.Fatal(err)
+	for i := range config.Servers {
+		s := &config.Servers[i]
+		client, err := project.Connect(config, s, dir, slog.New(slog.DiscardHandler), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := project.Sync(ctx, client, dir, s.Name, true, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p, err := loader.Load(ctx, dir)
 	if err != nil {

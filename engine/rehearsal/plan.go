@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions"
@@ -28,16 +29,23 @@ type Planned struct {
 	Failure  *rules.Failure    `json:"failure,omitempty"`
 }
 
-// Plan evaluates every record of a file, with what outside knows of its lookups, and asks the server
-// to validate the writes without writing them. The format says how the file is read. Every record is reported.
-func Plan(ctx context.Context, flow *program.Flow, target actions.Target, outside actions.Outside, file string,
-	format tabular.Format, report func(Planned) error) error {
+// Asked are the servers that check the writes of a rule, and who answers its lookups.
+type Asked struct {
+	program.Askers
+	// PlaceOf gives the server that an action writes to, by its number in the rule.
+	PlaceOf func(action int) string
+}
+
+// Plan evaluates every record of a file, and asks the servers to validate the writes without
+// writing them. The format says how the file is read. Every record is reported.
+func Plan(ctx context.Context, flow *program.Flow, servers Asked, file string, format tabular.Format,
+	report func(Planned) error) error {
 	r, err := tabular.Open(ctx, file, format)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }() // only read
-	p := planner{ctx: ctx, flow: flow, target: target, outside: outside, file: filepath.Base(file), report: report}
+	p := planner{ctx: ctx, flow: flow, servers: servers, file: filepath.Base(file), report: report}
 	for ctx.Err() == nil {
 		row, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -63,8 +71,7 @@ func Plan(ctx context.Context, flow *program.Flow, target actions.Target, outsid
 type planner struct {
 	ctx     context.Context
 	flow    *program.Flow
-	target  actions.Target
-	outside actions.Outside
+	servers Asked
 	file    string
 	report  func(Planned) error
 	waiting []Planned
@@ -120,7 +127,7 @@ func (p *planner) take(x *Planned, o actions.Outcome) error {
 func (p *planner) ask() error {
 	var plans []actions.Plan
 	var at []int
-	for i, a := range program.Ask(p.ctx, p.target, p.outside, p.plans) {
+	for i, a := range program.Ask(p.ctx, p.servers.Askers, p.plans) {
 		x := &p.waiting[p.at[i]]
 		switch {
 		case a.Err != nil:
@@ -141,19 +148,51 @@ func (p *planner) ask() error {
 	return nil
 }
 
+// rehearse has each server validate what of the plans goes there.
+func (p *planner) rehearse() error {
+	var order []string
+	plans, at := map[string][]actions.Plan{}, map[string][]int{}
+	for i, plan := range p.plans {
+		own := map[string]*actions.Plan{}
+		for _, w := range plan.Writes {
+			place := p.servers.PlaceOf(w.Action)
+			if own[place] == nil {
+				part := plan
+				part.Writes = nil
+				own[place] = &part
+			}
+			own[place].Writes = append(own[place].Writes, w)
+			if !slices.Contains(order, place) {
+				order = append(order, place)
+			}
+		}
+		for place, part := range own {
+			plans[place], at[place] = append(plans[place], *part), append(at[place], p.at[i])
+		}
+	}
+	for _, place := range order {
+		target := p.servers.Server(place)
+		if target == nil {
+			return fmt.Errorf("the server %q cannot be asked", place)
+		}
+		for i, r := range target.Rehearse(p.ctx, plans[place]) {
+			for _, o := range r.Outcomes {
+				if err := p.take(&p.waiting[at[place][i]], o); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // flush asks the server about the plans gathered and reports the records in their order.
 func (p *planner) flush() error {
 	if err := p.ask(); err != nil {
 		return err
 	}
-	if len(p.plans) > 0 {
-		for i, r := range p.target.Rehearse(p.ctx, p.plans) {
-			for _, o := range r.Outcomes {
-				if err := p.take(&p.waiting[p.at[i]], o); err != nil {
-					return err
-				}
-			}
-		}
+	if err := p.rehearse(); err != nil {
+		return err
 	}
 	for _, x := range p.waiting {
 		if err := p.report(x); err != nil {

@@ -45,6 +45,9 @@ func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 		if isDate {
 			fit, what = fittingDates(f, fitting), "dates"
 		}
+		if hint := m.dateFormat(f); isDate && slices.Contains(fit, hint) {
+			fit = []string{hint}
+		}
 		switch len(fit) {
 		case 1:
 			return true, fit[0], ""

@@ -122,7 +122,7 @@ func withoutParticles(name string) string {
 
 // calledDay gives the name or label of a field that is such a name of a day.
 func calledDay(f *field, name string) (string, bool) {
-	for _, called := range append([]string{f.name()}, f.labels...) {
+	for _, called := range f.names() {
 		if withoutParticles(called) == withoutParticles(name) {
 			return called, true
 		}
@@ -146,7 +146,7 @@ func (w *writer) findDate(fields []*field, targets []*target) guess {
 		if len(f.texts) == 0 || strings.TrimLeft(f.texts[0], "0123456789") == "" {
 			return "", false // a number such as an age is no day
 		}
-		m := matcher{context: w.context}
+		m := matcher{fields: w.fields, context: w.context}
 		ok, format, ask := m.fits(value.Kind{Type: "DATE"}, f)
 		if !ok && strings.HasPrefix(ask, "its dates fit") && !taken[f] && !ofBirth(f) {
 			unsure = "perhaps " + f.expr + ", but " + ask
@@ -192,6 +192,11 @@ func ofBirth(f *field) bool {
 	})
 }
 
+// called tells whether a field has a name, whatever its case, accents and signs.
+func (f *field) called(name string) bool {
+	return slices.ContainsFunc(f.names(), func(own string) bool { return alike(own) == alike(name) })
+}
+
 var periodNames = []string{
 	"period", "periode", "reporting_period", "month", "reporting_month", "mois", "mes", "week", "epi_week", "semaine",
 	"quarter", "trimestre", "year", "annee", "date", "report_date", "reporting_date",
@@ -200,7 +205,7 @@ var periodNames = []string{
 func (w *writer) findPeriod() guess {
 	for _, name := range periodNames {
 		for _, f := range w.fields {
-			if !f.own && len(f.texts) > 0 && alike(f.name()) == alike(name) {
+			if !f.own && len(f.texts) > 0 && f.called(name) {
 				return guess{expr: f.expr, reason: fmt.Sprintf("called %q", f.name())}
 			}
 		}
@@ -211,9 +216,10 @@ func (w *writer) findPeriod() guess {
 // findPerson finds what says who a record is about, in the source system.
 func (w *writer) findPerson() guess {
 	for _, name := range []string{"@case_id", "case_id", "caseid", "patient_id", "person_id", "client_id",
-		"participant_id", "beneficiary_id", "external_id"} {
+		"participant_id", "beneficiary_id", "external_id", "id_patient", "code_patient", "id_paciente",
+		"codigo_paciente"} {
 		for _, f := range w.fields {
-			if alike(f.name()) == alike(name) && len(f.texts) > 0 {
+			if f.called(name) && len(f.texts) > 0 {
 				reason := fmt.Sprintf("called %q", f.name())
 				if w.Made {
 					reason += "; the form lies in a module of cases: does it open or change one?"

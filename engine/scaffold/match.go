@@ -110,6 +110,10 @@ func (m *matcher) take(t *target, f *field, reason string) {
 		t.ask = fmt.Sprintf("%s is %s, but in the form it is a %s, of which anything can come", f.expr, reason, f.open)
 		return
 	}
+	if want, have := unitIn(t.title), f.unit(); want != "" && have != "" && want != have {
+		t.ask = fmt.Sprintf("%s is %s, but it counts in %s and DHIS2 in %s: convert it", f.expr, reason, have, want)
+		return
+	}
 	if t.set != nil {
 		c := m.choicesOf(t, f)
 		if len(c.unknown) > 0 {
@@ -131,7 +135,7 @@ func (m *matcher) take(t *target, f *field, reason string) {
 func (m *matcher) sameName(t *target, f *field) string {
 	full := t.title + " " + t.combo
 	for i, name := range f.names() {
-		if i > 1 && alike(name) == alike(full) {
+		if i > 1 && slices.Contains(f.labels, name) && alike(name) == alike(full) {
 			return "labelled the same in the form"
 		}
 		switch a := alike(name); {
@@ -150,10 +154,6 @@ func (m *matcher) sameName(t *target, f *field) string {
 var (
 	inBrackets = regexp.MustCompile(`\s*\(([^()]*)\)\s*$`)
 	prefix     = regexp.MustCompile(`^[\p{L}\d ]{2,24} ?[-_:] `)
-	units      = []string{
-		"kg", "g", "mm", "cm", "m", "km", "ml", "l", "°c", "c", "%", "years", "year", "months", "weeks", "days", "hours",
-		"minutes", "bpm", "mmhg", "g/dl", "mg/dl", "mmol/l", "yyyy-mm-dd", "yes/no",
-	}
 	// extra words of a question that change nothing of what it asks.
 	extra = []string{"name", "select", "enter", "value", "please", "the", "of", "a", "an"}
 )
@@ -161,7 +161,7 @@ var (
 // nearlySameName says why a field is likely meant: the names differ in what tells nothing.
 func (m *matcher) nearlySameName(t *target, f *field) string {
 	name, without := t.title, []string{}
-	if b := inBrackets.FindStringSubmatch(name); b != nil && slices.Contains(units, strings.ToLower(b[1])) {
+	if b := inBrackets.FindStringSubmatch(name); b != nil && unitOf(b[1]) != "" {
 		name, without = name[:len(name)-len(b[0])], append(without, "the unit")
 	}
 	if p := prefix.FindString(name); p != "" && len(words(name[len(p):])) > 0 {

@@ -140,8 +140,17 @@ func (w *writer) describe(f *field, q *form.Question) {
 	}
 }
 
-// names are all that a field is called: by itself, with its groups, and on the form.
-func (f *field) names() []string { return append([]string{f.name(), f.fullName()}, f.labels...) }
+// names are all that a field is called: by itself, with its groups, and on the form; and without what
+// stands beside the name, such as a unit in brackets.
+func (f *field) names() []string {
+	names := append([]string{f.name(), f.fullName()}, f.labels...)
+	for _, name := range append([]string{f.path[len(f.path)-1]}, f.labels...) {
+		if plain := plainHeading(name); plain != name && alike(plain) != "" {
+			names = append(names, plain)
+		}
+	}
+	return names
+}
 
 func joinedAny(targets []*target) bool {
 	return slices.ContainsFunc(targets, func(t *target) bool { return t.field != nil })

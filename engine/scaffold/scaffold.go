@@ -39,6 +39,7 @@ type Draft struct {
 	Joined   int      // fields of DHIS2 that are set
 	Of       int      // of so many
 	Question int      // fields that are left open because several fit, or what is held does not
+	Unused   []string // columns or fields of the sample that nothing is made of
 	Columns  []byte   // of a wide data set: the CSV file that the rule names in columns:, or nil
 }
 
@@ -141,6 +142,12 @@ func (w *writer) plan() {
 		w.external = w.findPerson()
 	}
 	w.id = w.findID()
+	read := w.read()
+	for _, f := range w.fields {
+		if !f.own && !read[f.expr] {
+			w.draft.Unused = append(w.draft.Unused, f.expr)
+		}
+	}
 }
 
 // count counts what is joined, and notes which maps it takes.

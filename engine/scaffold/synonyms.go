@@ -27,16 +27,28 @@ var concepts = []concept{
 		"numero de telefono", "msisdn"}},
 	{
 		"first name",
-		[]string{"first name", "given name", "forename", "prenom", "prenoms", "primeiro nome", "primer nombre"},
+		[]string{"first name", "given name", "forename", "prenom", "prenoms", "primeiro nome", "nome proprio",
+			"nomes proprios", "primer nombre"},
 	},
-	{"last name", []string{"last name", "surname", "family name", "nom de famille", "apelido", "sobrenome", "apellido",
+	{"last name", []string{"last name", "surname", "family name", "nom de famille", "apelido", "apelidos", "sobrenome", "apellido",
 		"apellidos"}},
 	{"age", []string{"age", "idade", "edad"}},
 	{"weight", []string{"weight", "poids", "peso"}},
 	{"height", []string{"height", "estatura", "altura"}},
 	{"national id", []string{"national id", "national id number", "national identity number", "nid", "cni",
-		"bilhete de identidade", "documento nacional de identidad"}},
-	{"e-mail", []string{"email", "e mail", "email address", "courriel", "correo electronico"}},
+		"carte nationale d identite", "identite nationale", "bilhete de identidade", "bi",
+		"documento nacional de identidad"}},
+	{"e-mail", []string{"email", "e mail", "email address", "courriel", "adresse e mail", "adresse email",
+		"correio eletronico", "correo electronico"}},
+	{"gestational age", []string{"gestational age", "age gestationnel", "idade gestacional", "edad gestacional"}},
+	{"blood pressure", []string{"blood pressure", "bp", "tension arterielle", "pression arterielle", "pressao arterial",
+		"tensao arterial", "presion arterial"}},
+	{"birth weight", []string{"birth weight", "weight at birth", "poids de naissance", "poids a la naissance",
+		"peso ao nascer", "peso al nacer"}},
+	{"next visit", []string{"next visit", "next visit date", "date of next visit", "next appointment", "prochaine visite",
+		"date de la prochaine visite", "prochain rendez vous", "date du prochain rendez vous", "prochain rdv",
+		"date prochain rdv", "proxima visita", "data da proxima visita", "proxima consulta", "data da proxima consulta"}},
+	{"number of children", []string{"number of children", "nombre d enfants", "numero de filhos", "numero de hijos"}},
 	{"address", []string{"address", "adresse", "endereco", "morada", "direccion"}},
 	{"temperature", []string{"temperature", "temperatura"}},
 }
@@ -50,6 +62,65 @@ var answers = []concept{
 	{"positive", []string{"positive", "pos", "positif", "positivo", "positiva"}},
 	{"negative", []string{"negative", "neg", "negatif", "negativo", "negativa"}},
 	{"unknown", []string{"unknown", "inconnu", "desconhecido", "desconocido"}},
+}
+
+// fillers stand in names and change nothing: N° de téléphone, Nom de famille du patient.
+var fillers = []string{"the", "of", "s", "de", "du", "des", "la", "le", "les", "l", "d", "da", "do", "dos", "das", "del",
+	"n", "no", "nº", "num", "nr", "numero", "number", "patient", "patiente", "paciente", "client", "cliente", "utente"}
+
+func withoutFillers(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(fillers, s) })
+}
+
+// conceptOf gives the concept that a column's name stands for: as it is, without words that change
+// nothing, or as each of the words between slashes. Nom beside Prénom is a family name, and Nome
+// beside Apelido a given one.
+func (m *matcher) conceptOf(name string) string {
+	list := words(name)
+	if c := conceptOf(list, concepts); c != "" {
+		return c
+	}
+	if parts := strings.Split(name, "/"); len(parts) > 1 {
+		c := conceptOf(words(parts[0]), concepts)
+		for _, part := range parts[1:] {
+			if conceptOf(words(part), concepts) != c {
+				return ""
+			}
+		}
+		return c
+	}
+	bare := withoutFillers(list)
+	text := strings.Join(bare, " ")
+	if other, ok := besides[text]; ok {
+		if slices.ContainsFunc(m.fields, func(f *field) bool {
+			return slices.ContainsFunc(f.names(), func(name string) bool {
+				return slices.Contains(other.beside, strings.Join(withoutFillers(words(name)), " "))
+			})
+		}) {
+			return other.name
+		}
+	}
+	for _, c := range concepts {
+		if text != "" && slices.ContainsFunc(c.words, func(w string) bool {
+			return strings.Join(withoutFillers(strings.Fields(w)), " ") == text
+		}) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// besides are words that mean one thing beside another column, and any name without it.
+var besides = map[string]struct {
+	name   string
+	beside []string
+}{
+	"nom":     {"last name", []string{"prenom", "prenoms", "postnom"}},
+	"noms":    {"last name", []string{"prenom", "prenoms"}},
+	"nome":    {"first name", []string{"apelido", "apelidos", "sobrenome", "sobrenomes"}},
+	"nomes":   {"first name", []string{"apelido", "apelidos", "sobrenome", "sobrenomes"}},
+	"nombre":  {"first name", []string{"apellido", "apellidos"}},
+	"nombres": {"first name", []string{"apellido", "apellidos"}},
 }
 
 // conceptOf gives the concept that words stand for, "" when they stand for none.
@@ -69,13 +140,13 @@ func (m *matcher) anotherWord(t *target, f *field) string {
 		return ""
 	}
 	title := t.title
-	if b := inBrackets.FindStringSubmatch(title); b != nil && slices.Contains(units, strings.ToLower(b[1])) {
+	if b := inBrackets.FindStringSubmatch(title); b != nil && unitOf(b[1]) != "" {
 		title = title[:len(title)-len(b[0])]
 	}
 	w := words(title)
 	bare := slices.DeleteFunc(slices.Clone(w), func(s string) bool { return slices.Contains(m.common, s) })
 	for _, name := range f.names() {
-		c := conceptOf(words(name), concepts)
+		c := m.conceptOf(name)
 		if c != "" && (c == conceptOf(w, concepts) || c == conceptOf(bare, concepts)) {
 			return fmt.Sprintf("%q is another word for it", comment(name))
 		}

@@ -34,6 +34,7 @@ func (w *writer) write() {
 		w.missing("the place (lookups and org_unit)")
 	}
 	w.valueMaps()
+	w.unused()
 	w.line("actions:")
 	switch {
 	case w.DataSet != nil:
@@ -77,8 +78,8 @@ func (w *writer) trigger() {
 // ofFiles tells whether the records are rows of files.
 func (w *writer) ofFiles() bool { return w.Trigger != "webhook" }
 
-// columns are those of the sample that the rule reads.
-func (w *writer) columns() []string {
+// read are the fields that the rule reads, by their expressions.
+func (w *writer) read() map[string]bool {
 	read := map[string]bool{w.place.expr: true, w.date.expr: true, w.period.expr: true, w.external.expr: true,
 		w.id.expr: true}
 	for _, t := range append(slices.Clone(w.attributes), w.elements...) {
@@ -86,6 +87,29 @@ func (w *writer) columns() []string {
 			read[t.field.expr] = true
 		}
 	}
+	return read
+}
+
+// unused says above the actions what of the sample they make nothing of.
+func (w *writer) unused() {
+	const atOnce = 4
+	for i, list := 0, w.draft.Unused; i < min(len(list), maxUnused); i += atOnce {
+		if i == 0 {
+			w.line("# not used of the sample:")
+		}
+		w.line("#   %s", comment(strings.Join(list[i:min(i+atOnce, len(list), maxUnused)], ", ")))
+	}
+	if more := len(w.draft.Unused) - maxUnused; more > 0 {
+		w.line("#   and %d more", more)
+	}
+}
+
+// maxUnused bounds how many fields are named that nothing is made of.
+const maxUnused = 60
+
+// columns are those of the sample that the rule reads.
+func (w *writer) columns() []string {
+	read := w.read()
 	var list []string
 	for _, f := range w.fields {
 		if read[f.expr] {

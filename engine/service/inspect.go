@@ -107,7 +107,7 @@ func (s *inspection) Servers() []console.Server {
 			x.NextSync = s.synced.due()
 		}
 		for _, r := range p.Rules {
-			if r.Server == c.Name {
+			if slices.Contains(r.Servers(p.Config), c.Name) {
 				x.Rules = append(x.Rules, r.Name)
 			}
 		}

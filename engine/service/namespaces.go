@@ -175,9 +175,6 @@ func (s *Service) takeNamespaces(ctx context.Context, p *project.Project) error 
 // objectsOf lists what a rule makes by the ids of its records, on which server.
 func objectsOf(r *project.Rule) []string {
 	list := r.RecordObjects()
-	for i := range list {
-		list[i] = r.Server + " " + list[i]
-	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
@@ -66,16 +67,24 @@ func Whole(r *project.Rule) *program.Flow {
 	return &program.Flow{Rule: r.Rule, Actions: r.Actions, After: r.Afters(), Server: r.Server, Home: r.Server}
 }
 
-// AtHome is what a rule does at its own server of DHIS2: the part that can be rehearsed there.
-func AtHome(r *project.Rule) *program.Flow {
-	for _, f := range partsOf(r) {
-		if f.Server == r.Server {
-			own := *f
-			own.Part = ""
-			return &own
+// AtServers is what a rule does at servers of DHIS2, which can be rehearsed there: without what waits
+// for answers of other systems.
+func AtServers(p *project.Project, r *project.Rule) *program.Flow {
+	f := &program.Flow{Rule: r.Rule, Server: r.Server, Home: r.Server}
+	known := make([]bool, len(r.Parts))
+	var numbers []int
+	for n, part := range r.Parts {
+		known[n] = p.Config.ServerNamed(part.Place) != nil && (part.Before < 0 || known[part.Before])
+		if known[n] {
+			numbers = append(numbers, part.Actions...)
 		}
 	}
-	return &program.Flow{Rule: r.Rule, Server: r.Server, Home: r.Server}
+	slices.Sort(numbers)
+	afters := r.Afters()
+	for _, i := range numbers {
+		f.Actions, f.After = append(f.Actions, r.Actions[i]), append(f.After, afters[i])
+	}
+	return f
 }
 
 // tells tells whether the source of a rule's records is told how they were settled.

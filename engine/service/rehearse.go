@@ -12,7 +12,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/sources"
 )
@@ -31,6 +33,23 @@ func RehearsalTarget(p *project.Project, server string, log *slog.Logger, versio
 	index.Store(p.Indexes[c.Name])
 	return dhis2.NewTarget(cl, index.Load, noMemory{},
 		dhis2.Options{Project: p.Config.Project, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
+}
+
+// RehearsalServers makes targets that ask the servers that a rule writes to or looks things up at.
+func RehearsalServers(p *project.Project, r *project.Rule, log *slog.Logger, version string) (rehearsal.Asked, error) {
+	targets := map[string]actions.Target{}
+	for _, name := range append(r.Servers(p.Config), r.LookupServers()...) {
+		if targets[name] != nil {
+			continue
+		}
+		t, err := RehearsalTarget(p, name, log, version)
+		if err != nil {
+			return rehearsal.Asked{}, err
+		}
+		targets[name] = t
+	}
+	return rehearsal.Asked{PlaceOf: r.PlaceOf, Askers: program.Askers{Home: targets[r.Server],
+		Server: func(name string) actions.Target { return targets[name] }}}, nil
 }
 
 // RehearsalDesk makes what asks other systems than DHIS2 what rules look up, for as long as it is not closed.
@@ -112,6 +131,11 @@ func Preview(ctx context.Context, p *project.Project, server string, plan action
 		one, err := previewServer(ctx, p, place, own)
 		if err != nil {
 			return nil, err
+		}
+		for i := range one.Writes {
+			if w := &one.Writes[i]; place != server {
+				w.Effect = fmt.Sprintf("at the server %s: %s", place, w.Effect)
+			}
 		}
 		out.Writes, out.Requests = append(out.Writes, one.Writes...), append(out.Requests, one.Requests...)
 		maps.Copy(out.Names, one.Names)

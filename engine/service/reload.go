@@ -269,7 +269,7 @@ func (s *Service) sayNamespaces(p *project.Project) {
 func (s *Service) keepGood(before, fresh *project.Project) {
 	for i, r := range fresh.Rules {
 		d, bad := firstError(r.Findings)
-		if !bad || d.Code == codeRenamed || before.Indexes[r.Server] != fresh.Indexes[r.Server] {
+		if !bad || d.Code == codeRenamed || s.otherMetadata(before, fresh, r) {
 			continue
 		}
 		old := before.RuleNamed(r.Name)
@@ -291,6 +291,15 @@ func (s *Service) keepGood(before, fresh *project.Project) {
 			fresh.Rules = append(fresh.Rules, old) // its file is there but could not be read as a rule
 		}
 	}
+}
+
+// otherMetadata tells whether the metadata of a server changed that a rule writes to, as it was or as it is now.
+func (s *Service) otherMetadata(before, fresh *project.Project, r *project.Rule) bool {
+	servers := r.Servers(fresh.Config)
+	if old := before.RuleNamed(r.Name); old != nil {
+		servers = append(servers, old.Servers(before.Config)...)
+	}
+	return slices.ContainsFunc(servers, func(name string) bool { return before.Indexes[name] != fresh.Indexes[name] })
 }
 
 // names lists the rules that one project has and another has not.

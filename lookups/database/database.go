@@ -133,9 +133,7 @@ func (f *finder) Close() {
 func (f *finder) get(name string) (*database.Database, func(), error) {
 	c, err := f.env.Connection(name)
 	if err != nil {
-		return nil, nil, &lookups.Error{Away: true, Problem: diag.Problem{Code: lookups.CodeRefused,
-			Message: "the connection " + name + " cannot be used: " + err.Error(),
-			Hint:    "put it right in culvert.yaml or in the environment"}}
+		return nil, nil, lookups.Unusable(name, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -3,13 +3,11 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/culvert/culvert/actions"
@@ -21,15 +19,13 @@ import (
 
 // New implements lookups.Kind.
 func (Kind) New(env lookups.Env) lookups.Finder {
-	return &finder{env: env, http: httpget.NewHTTP(), lists: map[string]*list{}}
+	return &finder{env: env, http: httpget.NewHTTP()}
 }
 
 type finder struct {
-	env  lookups.Env
-	http *http.Client
-
-	mu    sync.Mutex
-	lists map[string]*list // that are kept, by what is asked for
+	env   lookups.Env
+	http  *http.Client
+	lists lookups.Lists // by what is asked for
 }
 
 // Limits of what is read.
@@ -41,9 +37,7 @@ const (
 	maxDepth   = 64
 	maxPages   = 1000
 	maxItems   = 500_000
-	maxLists   = 100  // kept at once
 	maxAddress = 4000 // bytes: proxies on the way take no more for sure
-	workers    = 4    // requests at once for one lookup
 )
 
 // Takes implements lookups.Finder.
@@ -68,13 +62,11 @@ func (f *finder) Find(ctx context.Context, asked lookups.Asked, questions []rule
 	a := asked.(*Asked)
 	connection, err := f.env.Connection(a.ConnectionName())
 	if err != nil {
-		return nil, &lookups.Error{Away: true, Problem: diag.Problem{Code: lookups.CodeRefused,
-			Message: "the connection " + a.ConnectionName() + " cannot be used: " + err.Error(),
-			Hint:    "put it right in culvert.yaml or in the environment"}}
+		return nil, lookups.Unusable(a.ConnectionName(), err)
 	}
 	client, base, err := httpget.Connect(connection, f.env.Log)
 	if err != nil {
-		return nil, failure(err)
+		return nil, lookups.OfHTTP(err)
 	}
 	client.HTTP, client.Tries, client.Timeout, client.MaxBytes, client.Secret = f.http, 1, a.Timeout, maxBytes, true
 	if client.Log == nil {
@@ -85,31 +77,6 @@ func (f *finder) Find(ctx context.Context, asked lookups.Asked, questions []rule
 		return c.list(ctx, questions)
 	}
 	return c.each(ctx, questions), nil
-}
-
-// failure says of why a system cannot be read what it means for the records that ask.
-func failure(err error) *lookups.Error {
-	e, ok := errors.AsType[*httpget.Error](err)
-	if !ok {
-		if p, isProblem := errors.AsType[*diag.Problem](err); isProblem {
-			return &lookups.Error{Problem: diag.Problem{Code: lookups.CodeRefused, Message: p.Message, Hint: p.Hint}}
-		}
-		return &lookups.Error{Problem: diag.Problem{Code: lookups.CodeAway, Message: "the web API could not be asked",
-			Hint: "it is asked again by itself"}}
-	}
-	out := &lookups.Error{Problem: e.Problem, After: e.RetryAfter}
-	switch {
-	case e.Passing():
-		out.Code = lookups.CodeAway
-		out.Hint = "the record waits and is looked up again by itself: " + e.Hint
-		// One value may be too much for a system that answers others: a 500 is its alone.
-		out.Away = e.Status != http.StatusInternalServerError && e.Status != http.StatusRequestTimeout
-	default:
-		out.Code = lookups.CodeRefused
-		out.Hint = "the record waits until that is put right, and is looked up again by itself: " + e.Hint
-		out.Away = e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
-	}
-	return out
 }
 
 // each asks with the values: as many in a request as the lookup says.
@@ -127,43 +94,11 @@ func (c *call) each(ctx context.Context, questions []rules.Question) []actions.A
 			parts = append(parts, []int{i})
 		}
 	}
-	var mu sync.Mutex
-	var away error // what keeps the system from answering anybody
-	var wg sync.WaitGroup
-	room := make(chan struct{}, workers)
-	for _, part := range parts {
-		room <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-room }()
-			defer lookups.Recovered(func(err error) {
-				c.client.Log.Error("a lookup broke down", "connection", c.asked.ConnectionName(), "fault", err)
-				fail(answers, part, failure(err))
-			})
-			mu.Lock()
-			stop := away
-			mu.Unlock()
-			if stop != nil {
-				fail(answers, part, stop)
-				return
-			}
-			c.part(ctx, questions, part, answers)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, i := range part {
-				if e, ok := errors.AsType[*lookups.Error](answers[i].Err); ok && e.Away {
-					away = e
-				}
-			}
-		})
+	told := func(err error) {
+		c.client.Log.Error("a lookup broke down", "connection", c.asked.ConnectionName(), "fault", err)
 	}
-	wg.Wait()
+	lookups.InParts(parts, answers, told, func(part []int) { c.part(ctx, questions, part, answers) })
 	return answers
-}
-
-func fail(answers []actions.Answer, part []int, err error) {
-	for _, i := range part {
-		answers[i].Err = err
-	}
 }
 
 // askable refuses values that would name another path.
@@ -184,29 +119,18 @@ func (c *call) fits(questions []rules.Question, part []int) bool {
 	return len(u.String()) <= maxAddress
 }
 
-// part asks one request for some of the questions. What a system refuses for several values is
-// halved until the culprit is alone.
+// part asks one request for some of the questions.
 func (c *call) part(ctx context.Context, questions []rules.Question, part []int, answers []actions.Answer) {
-	items, err := c.read(ctx, c.address(questions, part), c.body(questions, part))
-	if e, ok := errors.AsType[*httpget.Error](err); ok && e.Status >= 400 && e.Status < 500 && !e.Passing() &&
-		e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
-		switch {
-		case len(part) > 1:
-			half := len(part) / 2
-			c.part(ctx, questions, part[:half], answers)
-			c.part(ctx, questions, part[half:], answers)
-			return
-		case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
-			return // there is no such thing
+	lookups.Halved(part, answers, true, func(part []int) error {
+		items, err := c.read(ctx, c.address(questions, part), c.body(questions, part))
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		fail(answers, part, failure(err))
-		return
-	}
-	for _, i := range part {
-		answers[i].Found = c.asked.pick(items, questions[i])
-	}
+		for _, i := range part {
+			answers[i].Found = c.asked.pick(items, questions[i])
+		}
+		return nil
+	})
 }
 
 // read reads a reply, and its further pages, and gives its items.
@@ -381,11 +305,4 @@ func (a *Asked) filled(v any, questions []rules.Question, part []int) any {
 		return out
 	}
 	return v
-}
-
-// list is a whole list of a system, as it was read.
-type list struct {
-	items []any
-	index map[string]map[string][]any // by the fields that are compared, and their values
-	until time.Time
 }

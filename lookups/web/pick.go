@@ -3,10 +3,9 @@ package web
 import (
 	"context"
 	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/httpget"
@@ -47,7 +46,7 @@ func (a *Asked) matches(item any, q rules.Question) bool {
 		if a.Batch <= 1 && a.sent(name) {
 			continue
 		}
-		if !has(a.paths[name].All(item), q.Values[n]) {
+		if !lookups.Among(a.paths[name].All(item), q.Values[n]) {
 			return false
 		}
 	}
@@ -63,28 +62,6 @@ func (a *Asked) sent(name string) bool {
 	return false
 }
 
-func has(values []any, want string) bool {
-	for _, v := range values {
-		if text, ok := textOf(v); ok && text == want {
-			return true
-		}
-	}
-	return false
-}
-
-// textOf gives a value as it is compared; false for lists, objects and nothing.
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return strings.TrimSpace(v), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
-}
-
 // list answers from a list that is the same for all records: the one that is kept, or read now.
 func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.Answer, error) {
 	l, err := c.current(ctx)
@@ -92,10 +69,9 @@ func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.
 		return nil, err
 	}
 	answers := make([]actions.Answer, len(questions))
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	values := func(item any, field string) []any { return c.asked.paths[field].All(item) }
 	for i, q := range questions {
-		for _, item := range l.find(c.asked, q) {
+		for _, item := range l.Find(q, values) {
 			answers[i].Found = append(answers[i].Found, c.asked.Value.Items(item)...)
 		}
 	}
@@ -103,12 +79,9 @@ func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.
 }
 
 // current gives the list as it is now.
-func (c *call) current(ctx context.Context) (*list, error) {
+func (c *call) current(ctx context.Context) (*lookups.List, error) {
 	now := c.env.Now()
-	c.mu.Lock()
-	l := c.lists[c.asked.Same()]
-	c.mu.Unlock()
-	if l != nil && now.Before(l.until) {
+	if l := c.lists.Get(c.asked.Same(), now); l != nil {
 		return l, nil
 	}
 	items, err := c.read(ctx, c.address(nil, nil), c.body(nil, nil))
@@ -117,43 +90,9 @@ func (c *call) current(ctx context.Context) (*list, error) {
 			Hint: "check items: against the reply"}}
 	}
 	if err != nil {
-		return nil, failure(err)
+		return nil, lookups.OfHTTP(err)
 	}
-	l = &list{items: items, index: map[string]map[string][]any{}, until: now.Add(c.asked.Long)}
-	if c.asked.Long > 0 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if len(c.lists) >= maxLists {
-			clear(c.lists)
-		}
-		c.lists[c.asked.Same()] = l
-	}
+	l := lookups.NewList(items)
+	c.lists.Keep(c.asked.Same(), l, now, now.Add(c.asked.Long))
 	return l, nil
-}
-
-// find gives the items that have the values of a question. They are found by the first field, by an index.
-func (l *list) find(a *Asked, q rules.Question) []any {
-	if len(q.Fields) == 0 {
-		return l.items
-	}
-	first := q.Fields[0]
-	if l.index[first] == nil {
-		l.index[first] = map[string][]any{}
-		for _, item := range l.items {
-			seen := map[string]bool{}
-			for _, v := range a.paths[first].All(item) {
-				if text, ok := textOf(v); ok && !seen[text] {
-					seen[text] = true
-					l.index[first][text] = append(l.index[first][text], item)
-				}
-			}
-		}
-	}
-	var found []any
-	for _, item := range l.index[first][q.Values[0]] {
-		if a.matches(item, q) {
-			found = append(found, item)
-		}
-	}
-	return found
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-//go:embed all:anc all:tour all:cookbook all:triggers all:photos all:lookups all:outward all:shared
+//go:embed all:anc all:tour all:cookbook all:triggers all:photos all:lookups all:outward all:exchange all:shared
 var files embed.FS
 
 // Names lists the examples.

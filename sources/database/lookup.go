@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/internal/plain"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -158,7 +159,7 @@ func (d *dialect) sort(rows []map[string]any, fields []string, questions []Wante
 			return &diag.Problem{Message: fmt.Sprintf("the query's result has no column %q", fields[0]),
 				Hint: "select the column, or give it that name with AS"}
 		}
-		if text, ok := textIn(v); ok {
+		if text, ok := plain.Text(v); ok {
 			for _, i := range by[d.folded(text)] {
 				if d.fits(row, fields, questions[i]) {
 					found[i].Rows = append(found[i].Rows, row)
@@ -356,24 +357,11 @@ func valueIn(row map[string]any, column string) (any, bool) {
 	return nil, false
 }
 
-// textIn gives a value as text; false for nothing.
-func textIn(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return strings.TrimSpace(v), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
-}
-
 // fits compares a row with a question: MySQL finds more than what equals a text.
 func (d *dialect) fits(row map[string]any, fields []string, want Wanted) bool {
 	for n, f := range fields {
 		v, ok := valueIn(row, f)
-		text, has := textIn(v)
+		text, has := plain.Text(v)
 		if !ok || !has || d.folded(text) != d.folded(want[n]) {
 			return false
 		}

@@ -92,12 +92,18 @@ func (e *Error) Passing() bool { return e.retry }
 
 // Get reads one address. What may heal is tried again: an answer of 429 or 503 after the time that it names.
 func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
-	return c.ask(ctx, question{http.MethodGet, u, nil})
+	return c.ask(ctx, question{method: http.MethodGet, u: u})
 }
 
 // Post sends JSON that asks for something, and changes nothing over there.
 func (c *Client) Post(ctx context.Context, u *url.URL, body []byte) (*Reply, error) {
-	return c.ask(ctx, question{http.MethodPost, u, body})
+	return c.ask(ctx, question{method: http.MethodPost, u: u, body: body, media: "application/json"})
+}
+
+// PostForm sends a form that asks for something, and changes nothing over there.
+func (c *Client) PostForm(ctx context.Context, u *url.URL, form url.Values) (*Reply, error) {
+	return c.ask(ctx, question{method: http.MethodPost, u: u, body: []byte(form.Encode()),
+		media: "application/x-www-form-urlencoded"})
 }
 
 // NewHTTP makes what Client.HTTP takes. Its idle connections are the caller's to close.
@@ -110,6 +116,7 @@ type question struct {
 	method string
 	u      *url.URL
 	body   []byte
+	media  string // of the body
 }
 
 func (c *Client) ask(ctx context.Context, q question) (*Reply, error) {
@@ -166,8 +173,8 @@ func (c *Client) once(ctx context.Context, client *http.Client, q question) (*Re
 	if err != nil {
 		return nil, &Error{Problem: diag.Problem{Message: "the address cannot be asked", Hint: "check it"}}
 	}
-	if q.method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
+	if q.media != "" {
+		r.Header.Set("Content-Type", q.media)
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "culvert")

@@ -71,7 +71,7 @@ func (Kind) Settings() settings.Spec {
 			{Name: "batch", Type: settings.Whole, Default: "500", Min: 1, Max: 1000, Doc: "submissions of one page"},
 			{Name: "webhook", Type: settings.Mapping, LeftOut: "none", Fields: webhook.Kind{}.Settings().Fields,
 				Doc: "posts of the project's REST service are taken, too, so that submissions come at once; the keys of the " +
-					"[webhook](#webhook) trigger"},
+					"webhook trigger"},
 		},
 	}
 }

@@ -42,7 +42,7 @@ type Rule struct {
 	Folder     *Folder
 }
 
-// Request is what is asked for with GET.
+// Request is what is asked for.
 type Request struct {
 	URL     string
 	Params  map[string]string
@@ -53,6 +53,7 @@ type Request struct {
 // HTTP is a web API with paging.
 type HTTP struct {
 	Request
+	Form  map[string]string        // sent with POST; nil: it is asked with GET
 	Items func(any) ([]any, error) // nil: a list's items, or the whole reply
 	Next  Next
 }
@@ -125,7 +126,7 @@ func (Kind) Settings() settings.Spec {
 			"of DHIS2, or a folder.",
 		Example: `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`,
 		Fields: append(fields,
-			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET",
+			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API",
 				Fields: httpFields()},
 			settings.Field{Name: "file", Type: settings.Mapping, LeftOut: "none",
 				Doc: "a table on the web, such as a published sheet or an export as CSV, xlsx or JSON, that is read as a dropped " +
@@ -312,7 +313,7 @@ func readDHIS2(c settings.Reader) *DHIS2 {
 	if !ok {
 		return nil
 	}
-	out := &DHIS2{Server: d.Text("server"), Params: params(d), Items: items(d)}
+	out := &DHIS2{Server: d.Text("server"), Params: params(d, "params"), Items: items(d)}
 	out.Path = strings.TrimPrefix(d.Text("path"), "/")
 	if !d.Has("items") {
 		out.Items = known(out.Path)

@@ -13,7 +13,7 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// requestFields declares the keys of what is asked for with GET.
+// requestFields declares the keys of what is asked for.
 func requestFields() []settings.Field {
 	return []settings.Field{
 		{Name: "url", Required: true, Hint: "write the address to read, such as https://registry.example.org/api/people",
@@ -43,6 +43,9 @@ func requestFields() []settings.Field {
 // httpFields declares the keys of http.
 func httpFields() []settings.Field {
 	return append(requestFields(), []settings.Field{
+		{Name: "form", Type: settings.Mapping, LeftOut: "it is asked with GET",
+			Doc: "fields of a form, with which the address is asked by POST, as REDCap wants it; places as in params, and " +
+				"secrets as ${NAME}"},
 		{Name: "items", Type: settings.Expression, LeftOut: "the items of a list, or the reply itself",
 			Doc: "an expression on the reply that gives the records"},
 		{Name: "next", Type: settings.Mapping, Schema: []string{"string", "object"}, Words: []string{"link"},
@@ -62,11 +65,11 @@ func readHTTP(c settings.Reader) *HTTP {
 	if !ok {
 		return nil
 	}
-	return &HTTP{Request: readRequest(h), Items: items(h), Next: readNext(h)}
+	return &HTTP{Request: readRequest(h), Form: params(h, "form"), Items: items(h), Next: readNext(h)}
 }
 
 func readRequest(h settings.Reader) Request {
-	out := Request{Params: params(h), Timeout: h.Duration("timeout"), URL: h.Text("url"), Auth: readAuth(h)}
+	out := Request{Params: params(h, "params"), Timeout: h.Duration("timeout"), URL: h.Text("url"), Auth: readAuth(h)}
 	if out.URL == "" || strings.HasPrefix(out.URL, "${") {
 		return out
 	}

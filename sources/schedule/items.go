@@ -28,8 +28,9 @@ func unknownPlaces(text string) (unknown []string) {
 	return unknown
 }
 
-func params(r settings.Reader) map[string]string {
-	p, ok := r.Sub("params")
+// params reads a mapping of texts in which the times of the runs have places.
+func params(r settings.Reader, key string) map[string]string {
+	p, ok := r.Sub(key)
 	if !ok {
 		return nil
 	}

@@ -34,6 +34,10 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	form, err := r.form(h, last, due)
+	if err != nil {
+		return 0, err
+	}
 	if page := h.Next.Page; page != "" && !at.Query().Has(page) {
 		at = with(at, page, strconv.Itoa(h.Next.First))
 	}
@@ -44,7 +48,7 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 				at.Host), Hint: "check next:"}}
 		}
 		seen[at.String()] = true
-		reply, err := client.Get(ctx, at)
+		reply, err := h.ask(ctx, client, at, form)
 		if err != nil {
 			return count, fmt.Errorf("page %d: %w", page+1, err)
 		}
@@ -70,6 +74,29 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 		}
 		at = next
 	}
+}
+
+// form gives the fields that an address is asked with by POST; nil where it is asked with GET.
+func (r *run) form(h *HTTP, last, due time.Time) (url.Values, error) {
+	if h.Form == nil {
+		return nil, nil
+	}
+	form := url.Values{}
+	for name, value := range fill(h.Form, last, due) {
+		value, err := r.c.Resolve(value)
+		if err != nil {
+			return nil, err
+		}
+		form.Set(name, value)
+	}
+	return form, nil
+}
+
+func (h *HTTP) ask(ctx context.Context, client *httpget.Client, at *url.URL, form url.Values) (*httpget.Reply, error) {
+	if form == nil {
+		return client.Get(ctx, at)
+	}
+	return client.PostForm(ctx, at, form)
 }
 
 // after gives the address of the next page, nil when there is none.

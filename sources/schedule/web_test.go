@@ -95,6 +95,36 @@ func TestTimesInAddresses(t *testing.T) {
 	}
 }
 
+// TestForm asks as REDCap is asked for its records: by POST, with the token among the fields.
+func TestForm(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.PostForm.Get("token") != "s3cret" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		asked = append(asked, r.PostForm.Get("dateRangeBegin"))
+		fmt.Fprint(w, `[{"record_id": "1", "symptom___1": "1"}, {"record_id": "2", "symptom___1": "0"}]`)
+	}))
+	defer server.Close()
+	rule := ruleOf("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: %q, form: {token: "${KEY}", content: record, `+
+		`format: json, dateRangeBegin: "{last_date} 00:00:00"}}}`, server.URL+"/api/")), time.UTC)
+	due := time.Date(2026, 8, 2, 10, 0, 0, 0, time.UTC)
+	for _, last := range []time.Time{{}, due.Add(-24 * time.Hour)} {
+		to := newSink()
+		r := &run{Source: New(config(rule)), rule: rule, sink: to, log: slog.New(slog.DiscardHandler)}
+		if n, err := r.http(t.Context(), last, due); err != nil || n != 2 {
+			t.Errorf("%d records, %v", n, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"", "2026-08-01 00:00:00"}, asked); diff != "" {
+		t.Error(diff)
+	}
+	if got := findings(t, `{every: 1h, http: {url: "https://redcap.example/api/", form: {token: "${KEY}", a: "{lst}"}}}`); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
 func TestHTTPFailures(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/internal/kept"
 	"github.com/culvert/culvert/rules"
 )
 
@@ -27,22 +27,13 @@ type Answerer struct {
 	Now    func() time.Time
 	Zone   *time.Location
 
-	mu    sync.Mutex
-	known map[cacheKey]kept
+	known kept.Answers[cacheKey]
 }
 
 type cacheKey struct {
 	asked rules.Asked
 	value string
 }
-
-type kept struct {
-	found []any
-	until time.Time
-}
-
-// maxKept bounds how many answers are kept.
-const maxKept = 100_000
 
 // Answer answers each question. The error is the client's: nothing is known then of any of them.
 func (a *Answerer) Answer(ctx context.Context, questions []rules.Question) ([]actions.Answer, error) {
@@ -75,22 +66,15 @@ func (a *Answerer) Answer(ctx context.Context, questions []rules.Question) ([]ac
 }
 
 func (a *Answerer) cached(q rules.Question) ([]any, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k, ok := a.known[cacheKey{q.Asked, q.Key()}]
-	return k.found, ok && a.Now().Before(k.until)
+	return a.known.Get(cacheKey{q.Asked, q.Key()}, a.Now())
 }
 
 func (a *Answerer) keep(q rules.Question, found []any, cache time.Duration) {
 	if cache <= 0 {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.known == nil || len(a.known) >= maxKept {
-		a.known = map[cacheKey]kept{}
-	}
-	a.known[cacheKey{q.Asked, q.Key()}] = kept{found, a.Now().Add(cache)}
+	now := a.Now()
+	a.known.Put(cacheKey{q.Asked, q.Key()}, found, now, now.Add(cache))
 }
 
 // people asks by the first field of each question; the others are compared here.

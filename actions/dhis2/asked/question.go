@@ -39,6 +39,9 @@ func (p *People) Fields() []string { return slices.Sorted(maps.Keys(p.fields)) }
 // IsList implements rules.Asked.
 func (p *People) IsList() bool { return false }
 
+// AtServer implements rules.AtServer.
+func (p *People) AtServer() bool { return true }
+
 // Shape implements rules.Asked: id, org_unit, attributes by name, enrollments.
 func (p *People) Shape() *expression.Shape {
 	enrollment := expression.Object(map[string]*expression.Shape{
@@ -76,6 +79,9 @@ func (e *Events) Fields() []string { return nil }
 
 // IsList implements rules.Asked.
 func (e *Events) IsList() bool { return e.Take == "all" }
+
+// AtServer implements rules.AtServer.
+func (e *Events) AtServer() bool { return true }
 
 // Shape implements rules.Asked: id, org_unit, status, dates, values by the names of data elements.
 func (e *Events) Shape() *expression.Shape {

@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // assignment says which org units may hold an action's data.
@@ -65,6 +66,7 @@ func (c *compiler) orgUnit(required bool, to assignment) *orgUnitField {
 	}
 	field := &orgUnitField{Field: f, w: c.env, to: to}
 	if f.From != nil {
+		c.unitsOfServer(f, n)
 		return field
 	}
 	place := literalPlace(n)
@@ -89,6 +91,18 @@ func (c *compiler) orgUnit(required bool, to assignment) *orgUnitField {
 	}
 	field.fixed = o
 	return field
+}
+
+// unitsOfServer warns of a lookup that finds org units of another server than the one written to.
+func (c *compiler) unitsOfServer(f *rules.Field, n *yamlnode.Node) {
+	server, ok := c.spec.Rule().OrgUnitsOf(f.From)
+	if !ok || server == c.spec.Server {
+		return
+	}
+	c.warnAt(n.Place(), "lookup-of-another-server",
+		fmt.Sprintf("write server: %s into a lookup of its own, which searches by code or name", c.spec.Server),
+		"the lookup %q finds org units of the server %s; here only those are found that have the same uid at %s",
+		f.From.Text, server, c.spec.Server)
 }
 
 // eval gives the org unit on one record, checked for data of a day. The error is a *rules.Failure.

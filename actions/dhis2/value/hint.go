@@ -2,6 +2,7 @@ package value
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,9 @@ func (k *Kind) Hint(p *diag.Problem, v any) string {
 		return dateHint(s, k.layout != nil, p.Hint)
 	case k.Answers(s):
 		return "a value map says what the words of the form mean, such as {oui: yes, non: no}"
+	case isNumeric(k.Type) && beforeWords.MatchString(s):
+		return `words stand behind the number: where they always mean the same, take it out of them with ` +
+			`regex_extract(…, "[0-9.]+")`
 	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
 		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 &&
 			!strings.Contains(s, ".") {
@@ -38,6 +42,10 @@ func (k *Kind) Hint(p *diag.Problem, v any) string {
 	}
 	return p.Hint
 }
+
+// beforeWords is a number with words behind it, such as "25 years" or "60kg". What they mean is for the rule to say:
+// 25 months are no 25 years.
+var beforeWords = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?\pL{1,20}\.?$`)
 
 // Answers tells whether a text that the kind does not understand is yes or no in a language that forms come in. There
 // "non" is an answer, not the lack of one.

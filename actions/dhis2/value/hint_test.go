@@ -7,6 +7,19 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
+func TestHintOfANumberWithWords(t *testing.T) {
+	k := &Kind{Type: "INTEGER_ZERO_OR_POSITIVE"}
+	p := &diag.Problem{Code: "wrong-type", Message: "is not a whole number", Hint: "otherwise"}
+	for text, want := range map[string]string{
+		"25 ans": "regex_extract", "60kg": "regex_extract", "3 yrs.": "regex_extract", "ans": "otherwise", "25 ou 26": "otherwise",
+		"1e5": "otherwise", "F001": "otherwise",
+	} {
+		if got := k.Hint(p, text); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestHintOfADayThatIsNot holds that a date of a known form which the calendar lacks is not taken for another form.
 func TestHintOfADayThatIsNot(t *testing.T) {
 	for _, kind := range []string{"DATE", "AGE"} {

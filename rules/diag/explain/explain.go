@@ -71,6 +71,7 @@ type Entry struct {
 	// Checked is the package whose tests run the examples, such as rules; "whole" where those of
 	// engine/project lay out a project around them; "none" where there is nothing to run.
 	Checked string
+	Reason  string // why there is nothing to run
 	Blocks  []Block
 }
 
@@ -81,7 +82,7 @@ func Find(code string) (Entry, bool) {
 		return Entry{}, false
 	}
 	meta, body := frontMatter(text)
-	e := Entry{Code: code, Checked: meta["checked"]}
+	e := Entry{Code: code, Checked: meta["checked"], Reason: meta["reason"]}
 	lines := strings.Split(body, "\n")
 	for i := 0; i < len(lines); i++ {
 		info, ok := strings.CutPrefix(lines[i], "```")

@@ -20,6 +20,9 @@ func TestPagesAreComplete(t *testing.T) {
 		if !ok || e.Checked == "" {
 			t.Errorf("%s does not say who checks its examples", code)
 		}
+		if (e.Checked == "none") != (e.Reason != "") {
+			t.Errorf("%s is checked by %q, and the reason why nothing is run is %q", code, e.Checked, e.Reason)
+		}
 		bad, good := false, false
 		for _, b := range e.Blocks {
 			bad, good = bad || b.Is("bad"), good || b.Is("good")

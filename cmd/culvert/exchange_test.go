@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/rules/examples"
+)
+
+// otherServer is a DHIS2 of its own version that can be away, and counts what is written to it.
+type otherServer struct {
+	*httptest.Server
+	box http.Handler
+
+	mu     sync.Mutex
+	away   bool
+	writes int
+}
+
+func newServer(t *testing.T, dir, version string) *otherServer {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"), Version: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &otherServer{box: box}
+	o.Server = httptest.NewServer(o)
+	t.Cleanup(func() {
+		o.Close()
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+func (o *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	away := o.away
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tracker") && !away {
+		o.writes++
+	}
+	o.mu.Unlock()
+	if away {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	o.box.ServeHTTP(w, r)
+}
+
+func (o *otherServer) set(away bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.away = away
+}
+
+// read reads a resource as admin.
+func (o *otherServer) read(t *testing.T, path string, query url.Values, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, o.URL+"/api/"+path+"?"+query.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("admin", "district")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", path, res.Status, err)
+	}
+}
+
+// exchange is the project of that name between two servers of different versions.
+func exchange(t *testing.T, versions ...string) (dir string, national, regional *otherServer, env []string) {
+	t.Helper()
+	dir = exampleProject(t, "exchange")
+	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
+		t.Fatal(err)
+	}
+	national, regional = newServer(t, dir, versions[0]), newServer(t, dir, versions[1])
+	env = append(environ(national.URL), "REGIONAL_URL="+regional.URL, "REGIONAL_USERNAME=admin",
+		"REGIONAL_PASSWORD=district")
+	culvert(t, env, dir, "sync")
+	culvert(t, env, dir, "validate")
+	return dir, national, regional, env
+}
+
+// TestBothServers has a rule write to two servers, one of which is away at first: the other goes on,
+// what is not done yet is seen, and after a kill between the two each has the woman once.
+func TestBothServers(t *testing.T) {
+	t.Parallel()
+	dir, national, regional, env := exchange(t, "2.43", "2.40")
+	regional.set(true)
+	listen := freePort(t)
+	env = append(env, "CULVERT_LISTEN="+listen)
+	c := start(t, env, dir)
+	form := sampleOf(t, dir, "registration.json")
+	sign := func(r *http.Request) { r.SetBasicAuth("field", "secret") }
+	post(t, "http://"+listen+"/registrations", "application/json", form, sign)
+	waiting := map[string]counts{"both-servers": {Taken: 1, Delivered: 1}, "both-servers@regional": {Taken: 1}}
+	eventually(t, func() string { return cmp.Diff(waiting, countOf(t, env, dir, "both-servers")) })
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	before := national.writes
+	c = start(t, env, dir)
+	regional.set(false)
+	done := map[string]counts{"both-servers": {Taken: 1, Delivered: 1}, "both-servers@regional": {Taken: 1, Delivered: 1}}
+	eventually(t, func() string { return cmp.Diff(done, countOf(t, env, dir, "both-servers")) })
+	stopChild(t, c)
+	if national.writes != before || regional.writes != 1 {
+		t.Errorf("%d writes to the national server after the kill, %d to the regional one", national.writes-before,
+			regional.writes)
+	}
+	number := ""
+	for _, at := range []struct {
+		o          *otherServer
+		mode, list string
+	}{{national, "orgUnitMode", "trackedEntities"}, {regional, "ouMode", "instances"}} {
+		var got map[string]json.RawMessage
+		at.o.read(t, "tracker/trackedEntities", url.Values{"program": {"HKEoH96oH4U"}, at.mode: {"ACCESSIBLE"},
+			"fields": {"trackedEntity,enrollments[notes[value]]"}}, &got)
+		var people []struct {
+			TrackedEntity string `json:"trackedEntity"`
+			Enrollments   []struct{ Notes []struct{ Value string } }
+		}
+		if err := json.Unmarshal(got[at.list], &people); err != nil || len(people) != 1 {
+			t.Errorf("%d people, %v: %s", len(people), err, got[at.list])
+		} else if at.o == national {
+			number = people[0].TrackedEntity
+		} else if n := people[0].Enrollments[0].Notes; len(n) != 1 || n[0].Value != "National number "+number {
+			t.Errorf("the region is told %v, not %s", n, number)
+		}
+	}
+	// A person who is forgotten is forgotten at both.
+	if out := culvert(t, env, dir, "forget", "--external-id", "8f8f5c3e-5c0e-4d43-9a55-6a1f3f0c1001", "--why",
+		"asked"); !strings.HasPrefix(out, "2 records") {
+		t.Errorf("forgotten was: %s", out)
+	}
+}
+
+func countOf(t *testing.T, env []string, dir, rule string) map[string]counts {
+	t.Helper()
+	all := countRecords(t, env, dir)
+	for name := range all {
+		if name != rule && !strings.HasPrefix(name, rule+"@") {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+func stopChild(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	_ = c.Wait() // its exit code is of no interest here
+}
