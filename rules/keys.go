@@ -20,7 +20,7 @@ var ruleKeys = []settings.Field{
 	{Name: "description", With: []string{ownWay}, Doc: "what the rule is for, in a sentence"},
 	{Name: "server", Doc: "the server of culvert.yaml to send to; the default one when left out"},
 	{Name: "enabled", Type: settings.Switch, Default: "true",
-		Doc: "whether the rule runs; false lets it rest: checked, tried and tested as ever, without taking or sending anything"},
+		Doc: "false lets the rule rest: it is checked and can be tried and tested, but takes and sends nothing"},
 	{Name: "window", Type: settings.Mapping, Schema: []string{"string", "object"}, Fields: windowKeys,
 		Doc: "when records are sent, such as 18:00-06:00 in quotes; or hours, days and time_zone. Outside of it they " +
 			"are taken, and wait"},
