@@ -72,18 +72,19 @@ func ownerHint(x *metadata.Index, i *item) string {
 
 // awaitedHint says what to look at when DHIS2 has nobody, or no enrollment, for what a record is
 // about: mostly the record that brings them is still to come, but a rule may also name the wrong
-// person. Empty: the object is about nobody.
+// person. Empty: the object is about nobody, or is the person.
 func awaitedHint(i *item) string {
 	refs := i.object.Refs()
-	if len(refs.People) == 0 {
+	if len(refs.People) == 0 || i.key.Type == client.TypeTrackedEntity {
 		return ""
 	}
 	for _, p := range refs.People {
 		id := p.Key.ExternalID
-		if id != "" && (id == i.job.plan.Record.RecordID || slices.ContainsFunc(refs.Events,
-			func(e *identity.Event) bool { return e.ID == id })) {
-			return "external_id gives the record's own id: it has to say who the person is, as the rule that registers her " +
-				"does. What tells events apart belongs in event_id"
+		if len(refs.Events) > 0 && id != "" && (id == i.job.plan.Record.RecordID ||
+			slices.ContainsFunc(refs.Events, func(e *identity.Event) bool { return e.ID == id })) {
+			return "external_id gives the record's own id. If that is not the id of the person, as the rule that registers " +
+				"her gives it, name that one, and put what tells events apart into event_id; else it is sent again by itself " +
+				"once she is registered and enrolled"
 		}
 	}
 	return "it is sent again by itself once the record that registers and enrolls the person has come. When that is there " +

@@ -172,6 +172,7 @@ func (d *delivery) namesNobody(i *item) bool {
 		}
 		o := notThereYet(i)
 		o.Message = i.object.Label() + ": DHIS2 does not have the person yet whom one of its values names"
+		o.Hint = "it is tried again by itself; see whether the record that creates it has arrived"
 		i.finish(o)
 		return true
 	}
