@@ -124,7 +124,11 @@ func (t *tracer) step(s rules.Step) {
 
 // print shows a step: what it reads, and the values on its way, the last of which may come from another one.
 func (t *tracer) print(s rules.Step, value *rules.Step) {
-	line := fmt.Sprintf("%-7s %s", s.What, s.Name)
+	width := 7
+	if t.language != nil {
+		width = 11
+	}
+	line := fmt.Sprintf("%-*s %s", width, t.language.Word(s.What), s.Name)
 	if s.Expr != "" {
 		line += " = " + strings.Join(strings.Fields(s.Expr), " ")
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,6 +20,8 @@ var descriptions embed.FS
 type explanations struct {
 	LeftOut   string            `yaml:"left out"`  // joins what a key is for and what holds when it is left out
 	Needed    string            `yaml:"needed"`    // joins what a key is for and that it is needed
+	With      string            `yaml:"with"`      // joins the kinds of lookups that take a key and what it is for
+	Or        string            `yaml:"or"`        // stands between those kinds
 	Otherwise map[string]string `yaml:"otherwise"` // what holds when keys are left out
 	Keys      map[string]string `yaml:"keys"`      // what keys are for, as the JSON Schemas describe it
 	Functions map[string]string `yaml:"functions"` // summaries of functions
@@ -45,8 +48,15 @@ func explanationsIn(tag string) (*explanations, error) {
 // leftOut parts a description from what holds when the key is left out; needed says which key is needed.
 var leftOut, needed = regexp.MustCompile(`(?s)^(.*); (.*) when left out\.$`), regexp.MustCompile(`(?s)^(.*); ([^;]*needed)\.$`)
 
+// ofKinds parts a description from the kinds of lookups that take the key.
+var ofKinds = regexp.MustCompile(`(?s)^With in: ([A-Za-z_. ]+): (.*)$`)
+
 // find gives what is said of a description.
 func (d *explanations) find(english string) (string, bool) {
+	if m := ofKinds.FindStringSubmatch(english); m != nil {
+		said, ok := d.find(upper(m[2]))
+		return fmt.Sprintf(d.With, strings.ReplaceAll(m[1], " or ", d.Or), within(said)), ok
+	}
 	for _, texts := range []map[string]string{d.Keys, d.Functions, d.Commands} {
 		if said := texts[english]; said != "" {
 			return said, true
@@ -94,9 +104,17 @@ func descriptionsOf(tag string) func(string) (string, bool) {
 		if !ok {
 			return english, false
 		}
-		said, _ = lower(strings.TrimSuffix(said, "."))
-		return said, true
+		return within(strings.TrimSuffix(said, ".")), true
 	}
+}
+
+// within gives a sentence as part of another one: its first letter small, unless an abbreviation begins with it.
+func within(sentence string) string {
+	if runes := []rune(sentence); len(runes) > 1 && unicode.IsUpper(runes[1]) {
+		return sentence
+	}
+	said, _ := lower(sentence)
+	return said
 }
 
 // Help gives a text of a command's help: its paragraphs, each by itself, laid out in lines of a

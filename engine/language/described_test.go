@@ -51,6 +51,9 @@ var leftOutWords = map[string]bool{"all": true, "always": true, "both": true, "e
 
 // partsOf parts a description as a catalog has it.
 func partsOf(description string) (doc, otherwise string) {
+	if m := ofKinds.FindStringSubmatch(description); m != nil {
+		description = upper(m[2])
+	}
 	for _, pattern := range []*regexp.Regexp{leftOut, needed} {
 		if m := pattern.FindStringSubmatch(description); m != nil {
 			return m[1] + ".", m[2]

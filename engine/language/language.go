@@ -29,6 +29,8 @@ type Language struct {
 	thousand string
 	decimal  string
 	zeroOne  bool // 0 takes the singular
+	// noBreak is the punctuation that has a space before it, at which no line may end
+	noBreak  *strings.Replacer
 	entries  map[string]*entry
 	patterns patterns
 	words    map[string]string // that the code puts into sentences, each by itself
@@ -54,6 +56,7 @@ type file struct {
 		Thousand string `yaml:"thousand"`
 		Decimal  string `yaml:"decimal"`
 		ZeroOne  bool   `yaml:"zero takes the singular"`
+		NoBreak  string `yaml:"no line ends before"`
 	} `yaml:"formats"`
 	Joins map[string]string `yaml:"joins"`
 	Words map[string]string `yaml:"words"`
@@ -110,6 +113,13 @@ func read(text []byte) (*Language, error) {
 	l := &Language{Tag: f.Language, Name: f.Name, date: f.Formats.Date, moment: f.Formats.Moment,
 		words: f.Words, joins: joinsOf(f.Joins), thousand: f.Formats.Thousand, decimal: f.Formats.Decimal, zeroOne: f.Formats.ZeroOne,
 		entries: make(map[string]*entry, len(f.Texts))}
+	if f.Formats.NoBreak != "" {
+		var pairs []string
+		for _, mark := range f.Formats.NoBreak {
+			pairs = append(pairs, " "+string(mark), "\u00a0"+string(mark))
+		}
+		l.noBreak = strings.NewReplacer(pairs...)
+	}
 	for key, s := range f.Texts {
 		if s.other != "" {
 			l.entries[key] = &entry{key: key, other: s.other, one: s.one}

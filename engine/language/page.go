@@ -42,7 +42,7 @@ func (l *Language) Page(w io.Writer, page []byte) error {
 		switch kind {
 		case html.TextToken:
 			if quiet == 0 && len(bytes.TrimSpace(out)) > 0 {
-				out = []byte(html.EscapeString(l.Text(html.UnescapeString(string(out)))))
+				out = []byte(html.EscapeString(l.shown(html.UnescapeString(string(out)))))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			t := z.Token()
@@ -60,6 +60,15 @@ func (l *Language) Page(w io.Writer, page []byte) error {
 			return err
 		}
 	}
+}
+
+// shown gives a text of a page in the language, with its lines kept from ending before punctuation.
+func (l *Language) shown(english string) string {
+	said := l.Text(english)
+	if said == english || l.noBreak == nil {
+		return said
+	}
+	return l.noBreak.Replace(said)
 }
 
 // keeps tells whether the text within an element stays as it is.
