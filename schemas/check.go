@@ -116,7 +116,11 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 		property := fmt.Sprint(e.Details()["property"])
 		d.Code, d.Message = "missing-key", fmt.Sprintf("%s has no %q", p.label, property)
 		d.Hint = "add " + property + ":"
-		if child := p.schema.Child(t.root, property, false); child != nil && child.Description != "" {
+		switch child := p.schema.Child(t.root, property, false); {
+		case child == nil:
+		case child.Hint != "":
+			d.Hint = child.Hint
+		case child.Description != "":
 			d.Hint += " (" + lowerFirst(strings.TrimSuffix(child.Description, ".")) + ")"
 		}
 		if p.key != nil {
@@ -177,6 +181,8 @@ func (t *translator) unknownKey(d *diag.Diagnostic, p place, property string) {
 			d.Code, d.Message = "unknown-key", fmt.Sprintf("the key %q stands beside the action instead of below it", property)
 			d.Hint = "indent it further, so that it belongs to the action"
 		}
+	case len(p.path) == 3 && p.path[0] == "actions" && insteadOf[p.path[2]][property] != "":
+		d.Hint = insteadOf[p.path[2]][property]
 	case len(p.path) == 1 && p.path[0] == "trigger":
 		d.Code, d.Message, d.Hint = "unknown-trigger", fmt.Sprintf("unknown trigger %q", property),
 			diag.Suggest(property, known, "triggers and keys")
@@ -196,6 +202,27 @@ var elsewhere = map[string]string{
 	"dhis2.temporary_access": "it is a key of the action that writes into a protected program: " +
 		"temporary_access, with the reason",
 }
+
+// insteadOf is what keys are called here that people know by other names from elsewhere, by the action.
+var insteadOf = map[string]map[string]string{
+	"http.request": {
+		"url": "the host stands in culvert.yaml, at the connection: write path: with what comes behind it, such as " +
+			"path: /Patient",
+		"uri":    "write path: with what comes behind the connection's address",
+		"body":   bodyKeys,
+		"data":   bodyKeys,
+		"params": "write query:",
+		"auth":   authKeys,
+		"token":  authKeys,
+		"bearer": authKeys,
+	},
+}
+
+const (
+	bodyKeys = "write json: for a body in JSON, form: for a web form, or text:"
+	authKeys = "credentials stand in culvert.yaml, at the connection, as bearer:, api_key: or username: and password:, " +
+		"and are sent by themselves"
+)
 
 // tooManyKeys is about list items that must have one key.
 func (t *translator) tooManyKeys(d *diag.Diagnostic, p place) {

@@ -84,6 +84,7 @@ func mustCompile(text []byte) compiled {
 type Schema struct {
 	Ref                  string             `json:"$ref"`
 	Description          string             `json:"description"`
+	Hint                 string             `json:"x-hint"` // what to write where the key is missing
 	Type                 oneOrMany          `json:"type"`
 	Enum                 []any              `json:"enum"`
 	Properties           Properties         `json:"properties"`
@@ -173,7 +174,7 @@ func (s *Schema) Resolve(root *Schema) *Schema {
 		return target
 	}
 	own := *target
-	own.Description = s.Description
+	own.Description, own.Hint = s.Description, s.Hint
 	return &own
 }
 

@@ -55,8 +55,7 @@ func TestCheck(t *testing.T) {
 			`1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", ` +
 				`"description", "enabled", "extends" and 14 more`},
 		{"config", Config, "project: a\nservers: {x: {ulr: https://x}}\n",
-			`2:11 missing-key servers.x has no "url" | add url: (address of DHIS2; a trailing slash, /api or a login page is ` +
-				`understood); ` +
+			`2:11 missing-key servers.x has no "url" | write url: https://dhis2.example.org; ` +
 				`2:15 unknown-key unknown key "ulr" in servers.x | did you mean "url"?`},
 		{"config with variables", Config, "project: a\nservers: {x: {url: https://x, token: '${T}', password: {file: s}}}\n",
 			""},

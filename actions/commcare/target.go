@@ -141,7 +141,7 @@ func (s sender) alone(ctx context.Context, w *update) actions.Outcome {
 }
 
 func (s sender) call(ctx context.Context, method, path string, text []byte, needed bool) remote.Answer {
-	return s.Do(ctx, remote.Call{Method: method, Path: path, Body: text, Needed: needed,
+	return s.Do(ctx, remote.Call{Method: method, Path: path, Body: text, Needed: needed, JSON: true,
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}})
 }
 
@@ -198,7 +198,7 @@ func (sender) Check(context.Context, []remote.Write) []actions.Outcome { return 
 
 // Ping asks for one case.
 func (s sender) Ping(ctx context.Context) remote.Answer {
-	a := s.Do(ctx, remote.Call{Method: http.MethodGet, Path: casePath, Query: url.Values{"limit": {"1"}}})
+	a := s.Do(ctx, remote.Call{Method: http.MethodGet, Path: casePath, Query: url.Values{"limit": {"1"}}, JSON: true})
 	if a.Status == http.StatusForbidden || a.Status == http.StatusNotFound {
 		a.Status = http.StatusUnauthorized
 	}

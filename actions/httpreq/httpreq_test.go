@@ -92,6 +92,7 @@ func TestMistakes(t *testing.T) {
 		"      path: https://evil.example.org/p\n":                            "bad-path",
 		"      path: /p?x=1\n":                                                "bad-path",
 		"      path: /p/../q\n":                                               "bad-path",
+		"      path: /p/{trigger.a, trigger.b}\n":                             "bad-path",
 		"      path: /p/{trigger.a\n":                                         "bad-path",
 		"      method: POST\n":                                                "missing-key",
 		"      path: /p\n      headers: {Authorization: trigger.a}\n":         "bad-header",
@@ -101,6 +102,43 @@ func TestMistakes(t *testing.T) {
 		"      path: /p\n      jsn: {a: trigger.a}\n":                         "unknown-key",
 		"      path: /p/{trigger.}\n":                                         "syntax",
 	})
+}
+
+// TestPageIsNoAnswer takes no page for an answer where JSON was sent, asked for or is read: it may be one of
+// the network to log in. A gateway that takes forms may answer with one.
+func TestPageIsNoAnswer(t *testing.T) {
+	page := "\uFEFF\n<!DOCTYPE html><html>Welcome to the hotel"
+	for _, test := range []struct {
+		keys, body string
+		want       actions.Status
+	}{
+		{"      json: {a: trigger.a}\n", page, actions.Retry},
+		{"      json: {a: trigger.a}\n", "<!-- x --><html>", actions.Retry},
+		{"      json: {a: trigger.a}\n", `{"ok": "<html>"}`, actions.Delivered},
+		{"      json: {a: trigger.a}\n", "", actions.Delivered},
+		{"      json: {a: trigger.a}\n", "OK", actions.Delivered},
+		{"      json: {a: trigger.a}\n      headers: {Accept: {value: text/html}}\n", page, actions.Delivered},
+		{"      id: sent\n      form: {a: trigger.a}\n", page, actions.Retry},
+		{"      form: {a: trigger.a}\n", page, actions.Delivered},
+		{"      form: {a: trigger.a}\n      headers: {Accept: {value: application/json}}\n", page, actions.Retry},
+		{"      text: trigger.a\n", page, actions.Delivered},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = fmt.Fprint(w, test.body)
+		}))
+		target, err := NewTarget(actions.Connection{Name: "api", Kind: "http", URL: server.URL},
+			actions.TargetOptions{Memory: &remotetest.Memory{}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := remotetest.Plan(t, kind{"p"}, head+"      path: /p\n"+test.keys, map[string]any{"id": "1", "a": "x"})
+		o := target.Deliver(t.Context(), []actions.Plan{plan})[0].Outcomes[0]
+		if o.Status != test.want || o.Status == actions.Retry && o.Class != actions.ClassServer {
+			t.Errorf("%s answered by %q: %+v", test.keys, test.body, o)
+		}
+		server.Close()
+	}
 }
 
 // TestDelivery sends each content once, in order, and reads answers by their status.

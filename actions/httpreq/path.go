@@ -3,6 +3,8 @@ package httpreq
 import (
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions/remote"
@@ -47,6 +49,14 @@ func readPath(r *remote.Reader, n *yamlnode.Node) *path {
 			return nil
 		}
 		inner := rest[1:end]
+		if parts := strings.Split(inner, ","); len(parts) > 1 && allWords(parts) {
+			for i := range parts {
+				parts[i] = "{" + strings.TrimSpace(parts[i]) + "}"
+			}
+			r.Fault(n.Place(), "bad-path", "write "+strings.Join(parts, "/")+", each as a piece of the path",
+				"one pair of braces holds several values")
+			return nil
+		}
 		from := at + 1
 		e := r.Spec.Expression(yamlnode.Made(inner, n.PlaceOf(from, from+len([]rune(inner)))), expression.Text)
 		r.Failed = r.Failed || e == nil
@@ -54,6 +64,13 @@ func readPath(r *remote.Reader, n *yamlnode.Node) *path {
 		rest, at = rest[end+1:], at+len([]rune(rest[:end+1]))
 	}
 	return p
+}
+
+// word is what may stand between commas where several values were written into one pair of braces.
+var word = regexp.MustCompile(`^\s*[A-Za-z_][A-Za-z0-9_.]*\s*$`)
+
+func allWords(parts []string) bool {
+	return !slices.ContainsFunc(parts, func(part string) bool { return !word.MatchString(part) })
 }
 
 // fixed takes a text of the rule into a path.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/remote"
@@ -37,7 +38,7 @@ func (s sender) Send(ctx context.Context, writes []remote.Write) []actions.Outco
 	for i, w := range writes {
 		r := w.(*request)
 		a := s.Do(ctx, remote.Call{Method: r.action.method, Path: r.path, Query: r.query, Header: r.header, Body: r.body,
-			Needed: r.Always()})
+			Needed: r.Always(), JSON: r.wantsJSON()})
 		out[i] = r.action.expect.Outcome(s.host, a)
 		if out[i].Status == actions.Delivered {
 			out[i].Result = result(r, a)
@@ -50,6 +51,22 @@ func (s sender) Send(ctx context.Context, writes []remote.Write) []actions.Outco
 		}
 	}
 	return out
+}
+
+// wantsJSON tells whether the answer can be no page: JSON was sent, or is read of the answer, or is asked
+// for by the rule's own Accept. A gateway that takes forms may well answer with a page.
+func (r *request) wantsJSON() bool {
+	accept := ""
+	for _, f := range r.action.headers {
+		if http.CanonicalHeaderKey(f.Name) == "Accept" {
+			accept = r.header.Get("Accept")
+		}
+	}
+	if strings.Contains(accept, "html") {
+		return false
+	}
+	return r.action.json != nil || r.action.spec.ID != "" || r.action.method == http.MethodGet ||
+		strings.Contains(accept, "json")
 }
 
 // result is what later actions may read of an answer.

@@ -112,5 +112,5 @@ func (sender) Check(context.Context, []remote.Write) []actions.Outcome { return 
 // Ping asks for one project.
 func (s sender) Ping(ctx context.Context) remote.Answer {
 	return s.Do(ctx, remote.Call{Method: http.MethodGet, Path: "api/v2/assets/",
-		Query: url.Values{"format": {"json"}, "limit": {"1"}}})
+		Query: url.Values{"format": {"json"}, "limit": {"1"}}, JSON: true})
 }

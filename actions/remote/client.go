@@ -130,6 +130,9 @@ type Call struct {
 	Body   []byte
 	// Needed says that something is read of the answer: one that breaks off is none then.
 	Needed bool
+	// JSON says that the system answers with JSON or with nothing: a page is no answer of it, but of a
+	// network that wants people to log in, or of a proxy.
+	JSON bool
 }
 
 // Answer is what the system said.
@@ -165,6 +168,9 @@ func (c *Client) Do(ctx context.Context, call Call) Answer {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if call.JSON && answer.StatusCode/100 == 2 && isPage(text) {
+		return Answer{Err: errors.New("a page answers in its place, perhaps one of the network to log in")}
+	}
 	if err != nil && answer.StatusCode/100 == 2 {
 		if call.Needed {
 			return Answer{Err: plain(err)}
@@ -178,6 +184,20 @@ func (c *Client) Do(ctx context.Context, call Call) Answer {
 		}
 	}
 	return Answer{Status: answer.StatusCode, Header: answer.Header, Body: text}
+}
+
+// isPage tells whether a body is a page of HTML. What it is said to be does not tell: many APIs call their
+// JSON text/html.
+func isPage(body []byte) bool {
+	text := strings.ToLower(string(bytes.TrimSpace(bytes.TrimPrefix(body[:min(len(body), 1000)], []byte("\uFEFF")))))
+	for strings.HasPrefix(text, "<!--") {
+		_, rest, ok := strings.Cut(text, "-->")
+		if !ok {
+			return true
+		}
+		text = strings.TrimSpace(rest)
+	}
+	return strings.HasPrefix(text, "<!doctype html") || strings.HasPrefix(text, "<html")
 }
 
 // address joins the system's address and a path, which stays below it.

@@ -103,6 +103,9 @@ func (w writer) schema(f *settings.Field) ordered {
 		w.open, w.text = true, (*settings.Field).Description
 	}
 	s := w.shape(f)
+	if f.Required && f.Hint != "" {
+		s = append(s, member{"x-hint", f.Hint})
+	}
 	text := f.Doc
 	if text == "" {
 		return s

@@ -139,6 +139,10 @@ func (a *Asked) readRequest(r settings.Reader) {
 		r.Wrong(r.Node("path"), "bad-path", fmt.Sprintf("%q is no path behind the connection's address", a.Path),
 			"write path: /facilities/{code}; the host stands in the connection")
 	}
+	if before, _, _ := strings.Cut(place.ReplaceAllString(a.Path, "x"), "?"); strings.ContainsAny(before, "{}") {
+		r.Wrong(r.Node("path"), "bad-path", fmt.Sprintf("the path %q has braces that hold no name of where:", a.Path),
+			"write one name in each pair of braces, such as /facilities/{code}")
+	}
 	note(a.Path)
 	if p, ok := r.Sub("params"); ok {
 		for _, pair := range p.Config.Pairs() {

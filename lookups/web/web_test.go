@@ -277,6 +277,16 @@ func TestEndless(t *testing.T) {
 	}
 }
 
+// TestPathWithBraces refuses braces that stand for nothing: they would be asked for as they are.
+func TestPathWithBraces(t *testing.T) {
+	t.Parallel()
+	_, findings := lookupstest.Compile(t, web.Kind{},
+		"in: http, connection: registry, path: '/f/{a, b}', where: {a: trigger.a, b: trigger.b}")
+	if !strings.Contains(findings, "[bad-path] write one name in each pair of braces") {
+		t.Error(findings)
+	}
+}
+
 // TestKeptAnswers keeps answers one by one, and that there is nothing a minute at the most.
 func TestKeptAnswers(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,6 +35,12 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 		return Problem{From: 0, To: len(runes), Problem: diag.Problem{Code: CodeTooComplex,
 			Message: fmt.Sprintf("the expression has more than %d parts", maxNodes),
 			Hint:    "split it, or use a value map"}}
+	case variable.MatchString(text):
+		at := variable.FindStringIndex(text)
+		p.From, p.To = len([]rune(text[:at[0]])), len([]rune(text[:at[1]]))
+		p.Message = "variables of the environment are read in culvert.yaml alone"
+		p.Hint = "a secret stands at the connection there, as bearer:, api_key: or password:, and is sent by itself: " +
+			"leave it out here"
 	case strings.Contains(text, "{{") || strings.Contains(text, "${"):
 		at := strings.Index(text, "{{")
 		if at < 0 {
@@ -71,6 +78,9 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	}
 	return p
 }
+
+// variable is how culvert.yaml names a variable of the environment.
+var variable = regexp.MustCompile(`\$\{[A-Z][A-Z0-9_]*\}`)
 
 // braced gives the expression that stands alone in {{ }}, as other systems write it.
 func braced(text string) (string, bool) {
