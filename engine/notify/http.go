@@ -34,11 +34,14 @@ func (w *Webhook) Send(ctx context.Context, m Message) error {
 	return post(ctx, w.Client, w.URL, "application/json", w.Headers, body)
 }
 
+// slackText writes what Slack would take for a link or a mention.
+var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 func (w *Webhook) shape(m Message) any {
 	type object = map[string]any
 	switch w.Shape {
 	case "slack":
-		return object{"text": "*" + m.Subject() + "*\n" + m.Text()}
+		return object{"text": slackText.Replace("*" + m.Subject() + "*\n" + m.Text())}
 	case "teams":
 		line := func(text string, more object) object {
 			block := object{"type": "TextBlock", "text": text, "wrap": true}
@@ -58,7 +61,7 @@ func (w *Webhook) shape(m Message) any {
 		Message
 		Subject string `json:"subject"`
 		Text    string `json:"text"`
-	}{m, m.Subject(), m.Text()}
+	}{m.listed(), m.Subject(), m.Text()}
 }
 
 // SMS sends one request for each number to a gateway. In the address and the body {to} and {text}
@@ -85,10 +88,7 @@ func (s *SMS) Send(ctx context.Context, m Message) error {
 	if len(m.New)+len(m.Resolved) == 0 {
 		return nil
 	}
-	text := m.Subject()
-	if runes := []rune(text); len(runes) > longestSMS {
-		text = string(runes[:longestSMS])
-	}
+	text := m.Short(longestSMS)
 	var failed []error
 	for _, to := range s.To {
 		if err := s.sendTo(ctx, to, text); err != nil {

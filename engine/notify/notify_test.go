@@ -200,3 +200,28 @@ func TestMessageInALanguage(t *testing.T) {
 		}
 	}
 }
+
+// TestShort says all that fits into what a phone shows, also what is over, and how much does not fit.
+func TestShort(t *testing.T) {
+	at := func(texts ...string) (list []notify.Condition) {
+		for _, text := range texts {
+			list = append(list, notify.Condition{Text: text})
+		}
+		return list
+	}
+	long := strings.Repeat("x", 100)
+	for _, c := range []struct {
+		m    notify.Message
+		want string
+	}{
+		{notify.Message{New: at("a is away", "5 records have\nfailed")}, "Culvert anc: a is away; 5 records have failed"},
+		{notify.Message{New: at("a"), Resolved: at("b", "c")}, "Culvert anc: a; resolved: b; resolved: c"},
+		{notify.Message{New: at(long, "b", long)}, "Culvert anc: " + long + "; b; and 1 more"},
+		{notify.Message{New: at(long + long)}, ("Culvert anc: " + long)[:100]},
+	} {
+		c.m.Project = "anc"
+		if got := c.m.Short(150); got != c.want && !strings.HasPrefix(got, c.want) || len([]rune(got)) > 150 {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

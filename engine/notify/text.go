@@ -24,6 +24,40 @@ func (m Message) Subject() string {
 	return oneLine("Culvert " + m.Project + ": " + what)
 }
 
+// listed has lists of nothing where there is nothing, as programs expect.
+func (m Message) listed() Message {
+	if m.New == nil {
+		m.New = []Condition{}
+	}
+	if m.Resolved == nil {
+		m.Resolved = []Condition{}
+	}
+	return m
+}
+
+// Short is what there is to say in so many characters, for who reads no more than that.
+func (m Message) Short(most int) string {
+	var list []string
+	for _, c := range m.New {
+		list = append(list, m.Language.Text(c.Text))
+	}
+	for _, c := range m.Resolved {
+		list = append(list, m.Language.Sprintf("resolved: %s", m.Language.Text(c.Text)))
+	}
+	begin := "Culvert " + m.Project + ": "
+	for n := len(list); n > 0; n-- {
+		text := begin + strings.Join(list[:n], "; ")
+		if left := len(list) - n; left > 0 {
+			text += m.Language.Sprintf("; and %d more", left)
+		}
+		if text = strings.Join(strings.Fields(text), " "); len([]rune(text)) <= most {
+			return text
+		}
+	}
+	text := []rune(m.Subject())
+	return string(text[:min(len(text), most)])
+}
+
 // oneLine keeps a subject from holding line breaks, which would end a header of an e-mail, and from
 // being too long for a list.
 func oneLine(s string) string {
