@@ -31,6 +31,7 @@ type Message struct {
 	New      []Condition `json:"new"`      // since the last message
 	Resolved []Condition `json:"resolved"` // that are over
 	Digest   []string    `json:"digest,omitempty"`
+	Still    []Condition `json:"still,omitempty"` // beside a digest: what was told before and is so still
 	Link     string      `json:"link,omitempty"` // of the console
 
 	Language *language.Language `json:"-"` // that people are told in; nil: English
@@ -113,6 +114,7 @@ func (n *Notifier) notify(ctx context.Context, s Settings, ch Channel, at time.T
 		if m.Digest, err = digest(ctx); err != nil {
 			return err
 		}
+		m.Still = still(now, m.New)
 	}
 	if len(m.New)+len(m.Resolved)+len(m.Digest) == 0 {
 		return nil
@@ -139,6 +141,16 @@ func (n *Notifier) notify(ctx context.Context, s Settings, ch Channel, at time.T
 		known.Digest = day
 	}
 	return n.save(ctx, ch.Name(), known)
+}
+
+// still lists what is so and was told before.
+func still(now, fresh []Condition) (list []Condition) {
+	for _, c := range now {
+		if !slices.ContainsFunc(fresh, func(f Condition) bool { return f.key() == c.key() }) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // difference gives what is new or much worse, and what is over.

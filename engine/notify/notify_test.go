@@ -123,6 +123,9 @@ func TestQuietHoursAndDigest(t *testing.T) {
 	if got := a.sent[0].Text(); got != want {
 		t.Errorf("the digest is %q", got)
 	}
+	if got := a.sent[2].Text(); !strings.Contains(got, "Still needs attention:\n- away of national") {
+		t.Errorf("the digest while a server is away is %q", got)
+	}
 }
 
 func TestSubjectsAreOneLine(t *testing.T) {

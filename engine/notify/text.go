@@ -83,6 +83,7 @@ func (m Message) Text() string {
 	}
 	part(m.Language.Text("Needs attention:"), m.New)
 	part(m.Language.Text("Resolved:"), m.Resolved)
+	part(m.Language.Text("Still needs attention:"), m.Still)
 	if len(m.Digest) > 0 {
 		fmt.Fprintf(&b, "%s\n", m.Language.Text("The last day:"))
 		for _, line := range m.Digest {
