@@ -32,7 +32,7 @@ type Message struct {
 	Resolved []Condition `json:"resolved"` // that are over
 	Digest   []string    `json:"digest,omitempty"`
 	Still    []Condition `json:"still,omitempty"` // beside a digest: what was told before and is so still
-	Link     string      `json:"link,omitempty"` // of the console
+	Link     string      `json:"link,omitempty"`  // of the console
 
 	Language *language.Language `json:"-"` // that people are told in; nil: English
 }

@@ -45,7 +45,7 @@ func (m Message) Short(most int) string {
 		list = append(list, m.Language.Sprintf("resolved: %s", m.Language.Text(c.Text)))
 	}
 	begin := "Culvert " + m.Project + ": "
-	for n := len(list); n > 0; n-- {
+	for n := len(list); n > 0; n-- { // several that do not fit: the first ones, and how many more there are
 		text := begin + strings.Join(list[:n], "; ")
 		if left := len(list) - n; left > 0 {
 			text += m.Language.Sprintf("; and %d more", left)
@@ -54,8 +54,11 @@ func (m Message) Short(most int) string {
 			return text
 		}
 	}
-	text := []rune(m.Subject())
-	return string(text[:min(len(text), most)])
+	if len(list) == 0 {
+		return m.Subject()
+	}
+	text := []rune(strings.Join(strings.Fields(begin+list[0]), " "))
+	return string(text[:most-1]) + "…"
 }
 
 // oneLine keeps a subject from holding line breaks, which would end a header of an e-mail, and from
