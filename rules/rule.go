@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -179,6 +180,8 @@ func (e *Environment) triggerNames() []string {
 type Environment struct {
 	// Directory is nil when there is no snapshot yet; lookups of metadata are then a finding.
 	Directory Directory
+	// Record gives what is known of a trigger's records without a sample; nil, or a nil shape: nothing.
+	Record func(t *Trigger) *expression.Shape
 	// Server gives what lookups search at a server that they name; what is wrong with the name is a
 	// problem with neither. nil: no server can be named.
 	Server func(name string) (ServerEnv, *diag.Problem)

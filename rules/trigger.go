@@ -91,7 +91,15 @@ func (c *compiler) triggerKind(key *yamlnode.Node) {
 func (c *compiler) recordShape() *expression.Shape {
 	t := &c.rule.Trigger
 	shape := expression.Dynamic()
+	var known *expression.Shape
+	if c.env.Record != nil && t.Kind != "" {
+		known = c.env.Record(t)
+	}
 	switch {
+	case known != nil:
+		if shape = known; t.Sample != "" {
+			c.sampleShape(shape) // its records are tried
+		}
 	case t.Sample != "":
 		shape = c.sampleShape(shape)
 	case t.Kind != "" && !t.About.Anonymous && t.Fields == nil:
@@ -101,7 +109,7 @@ func (c *compiler) recordShape() *expression.Shape {
 	if t.Fields == nil {
 		return shape
 	}
-	if t.Sample == "" {
+	if t.Sample == "" && known == nil {
 		shape = expression.ShapeOf(map[string]any{})
 	}
 	for _, p := range t.Fields.Pairs() {

@@ -71,6 +71,8 @@ type Env struct {
 	// when culvert.yaml does not say either.
 	Login func() (Login, error)
 	Lists Lists
+	// Catalog gives the synced metadata of a server as it is now; nil where there is none.
+	Catalog func(server string) Catalog
 }
 
 // Lists reads lists of the project's DHIS2 servers.

@@ -13,6 +13,7 @@ import "time"
 //     in meta/deprecatedID what it was made from: it is later by a microsecond than that, and of several
 //     edits the one that comes later wins. One that was deleted is later than all of its edits, and one that
 //     comes back later than its deletion. Ona says when it was edited: _last_edited.
+//   - what the dhis2 trigger reads: updated_at.
 //   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else
 //     submissionDate or createdAt.
 func VersionOf(body any) time.Time {
@@ -30,6 +31,9 @@ func VersionOf(body any) time.Time {
 	}
 	if system, ok := record["__system"].(map[string]any); ok && has("__id") {
 		return firstTime(system, "deletedAt", "updatedAt", "submissionDate", "createdAt")
+	}
+	if has("dhis2") && has("updated_at") {
+		return firstTime(record, "updated_at")
 	}
 	if _, form := record["form"].(map[string]any); form && has("received_on") {
 		return firstTime(record, "server_modified_on", "received_on")

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -170,4 +174,125 @@ func stopChild(t *testing.T, c *exec.Cmd) {
 		t.Error(err)
 	}
 	_ = c.Wait() // its exit code is of no interest here
+}
+
+// send posts to the server as admin; the answer must be no refusal.
+func (o *otherServer) send(t *testing.T, path string, body any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.URL+"/api/"+path, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("admin", "district")
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if reply, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %s", path, res.Status, reply)
+	}
+}
+
+// malariaCase is an event of the national server.
+func malariaCase(uid string, age int) map[string]any {
+	return map[string]any{"event": uid, "program": "WIryy1wQ0aZ", "programStage": "sIJOpbzw0kN", "orgUnit": "ygq0iefHYLW",
+		"occurredAt": "2026-03-05", "status": "COMPLETED", "dataValues": []any{
+			map[string]any{"dataElement": "Gy8dw06me68", "value": strconv.Itoa(age)},
+			map[string]any{"dataElement": "AnKshR9vP4W", "value": "FEMALE"}}}
+}
+
+// ages lists the ages of the malaria cases of a server.
+func (o *otherServer) ages(t *testing.T, mode, list string) string {
+	t.Helper()
+	var reply map[string]json.RawMessage
+	o.read(t, "tracker/events", url.Values{"program": {"WIryy1wQ0aZ"}, mode: {"ACCESSIBLE"}, "pageSize": {"1000"},
+		"fields": {"event,dataValues[dataElement,value]"}}, &reply)
+	var events []struct {
+		DataValues []struct{ DataElement, Value string }
+	}
+	if err := json.Unmarshal(reply[list], &events); err != nil {
+		t.Fatalf("%v: %s", err, reply[list])
+	}
+	var ages []string
+	for _, e := range events {
+		for _, v := range e.DataValues {
+			if v.DataElement == "Gy8dw06me68" {
+				ages = append(ages, v.Value)
+			}
+		}
+	}
+	slices.Sort(ages)
+	return strings.Join(ages, " ")
+}
+
+// TestExchange reads events and data values of one server as they are entered, corrected and deleted,
+// and writes them to another one of another version.
+func TestExchange(t *testing.T) {
+	for _, versions := range [][]string{{"2.38", "2.44"}, {"2.41", "2.40"}, {"2.44", "2.42"}} {
+		t.Run(strings.Join(versions, " to "), func(t *testing.T) {
+			t.Parallel()
+			dir, national, regional, env := exchange(t, versions...)
+			rule := filepath.Join(dir, "rules", "cases-to-region.yaml")
+			for _, file := range []string{rule, filepath.Join(dir, "rules", "report-to-region.yaml")} {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fast := strings.Replace(string(text), "server: national, read", "every: 10s, batch: 3, server: national, read", 1)
+				if err := os.WriteFile(file, []byte(fast), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var cases []any
+			for i := range 7 {
+				cases = append(cases, malariaCase("caseNumber"+strconv.Itoa(i), 10+i))
+			}
+			national.send(t, "tracker?async=false", map[string]any{"events": cases})
+			value := func(v string) map[string]any {
+				return map[string]any{"dataValues": []any{map[string]any{"dataElement": "hDcgGqsTAYb", "period": "202603",
+					"orgUnit": "ygq0iefHYLW", "value": v}, map[string]any{"dataElement": "ht5dzHrMOFb", "period": "202603",
+					"orgUnit": "ygq0iefHYLW", "categoryOptionCombo": "XUn7rstPlzL", "value": v}}}
+			}
+			national.send(t, "dataValueSets", value("4"))
+			mode, list := "orgUnitMode", "events"
+			if versions[1] == "2.40" {
+				mode, list = "ouMode", "instances"
+			}
+			values := func() string {
+				var set struct {
+					DataValues []struct{ DataElement, Value string }
+				}
+				regional.read(t, "dataValueSets", url.Values{"dataSet": {"FSh2AafV4XC"}, "orgUnit": {"ygq0iefHYLW"},
+					"startDate": {"2026-01-01"}, "endDate": {"2026-12-31"}}, &set)
+				var out []string
+				for _, v := range set.DataValues {
+					out = append(out, v.DataElement+"="+v.Value)
+				}
+				slices.Sort(out)
+				return strings.Join(out, " ")
+			}
+			c := start(t, env, dir)
+			defer stopChild(t, c)
+			eventually(t, func() string {
+				return cmp.Diff([]string{"10 11 12 13 14 15 16", "hDcgGqsTAYb=4 ht5dzHrMOFb=4"},
+					[]string{regional.ages(t, mode, list), values()})
+			})
+			// A correction, a deletion, a case more.
+			national.send(t, "tracker?async=false", map[string]any{"events": []any{malariaCase("caseNumber3", 70),
+				malariaCase("caseNumber9", 80)}})
+			national.send(t, "tracker?async=false&importStrategy=DELETE", map[string]any{"events": []any{
+				map[string]any{"event": "caseNumber5"}}})
+			national.send(t, "dataValueSets", value("5"))
+			eventually(t, func() string {
+				return cmp.Diff([]string{"10 11 12 14 16 70 80", "hDcgGqsTAYb=5 ht5dzHrMOFb=5"},
+					[]string{regional.ages(t, mode, list), values()})
+			})
+		})
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
+	sourcedhis2 "github.com/culvert/culvert/sources/dhis2"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/kobo"
@@ -95,6 +96,7 @@ func SourceKinds() []sources.Kind {
 		odk.Kind{},
 		sftp.Kind(),
 		s3.Kind(),
+		sourcedhis2.Kind{},
 	}
 }
 

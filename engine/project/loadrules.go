@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 )
@@ -203,6 +204,7 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 		env.Asked = AskedKind(p.Indexes[server.Name])
 	}
 	env.Server = p.serverEnv
+	env.Record = func(t *rules.Trigger) *expression.Shape { return l.recordShape(p, t, server) }
 	r, findings := rules.Load(file, text, env)
 	out.Rule = r
 	defer func() {
@@ -221,6 +223,7 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	for _, k := range l.Sources {
 		if k.Name() == r.Trigger.Kind {
 			k.Check(&r.Trigger, r.Report)
+			p.checkNames(k, r, server)
 			p.Config.checkConnections(k, r)
 			l.checkSample(p, k, r)
 			r.Trigger.NoFiles = l.noFiles(&r.Trigger)

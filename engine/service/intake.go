@@ -93,6 +93,7 @@ func (s *Service) environment(p *project.Project) (sources.Env, error) {
 		Connection: func(name string) (sources.Connection, error) { return p.Config.Connection(name, root) },
 		Login:      func() (sources.Login, error) { return login(p.Config.WebhookAuth) },
 		Lists:      lists{s},
+		Catalog:    func(server string) sources.Catalog { return s.current.Load().Catalog(server) },
 	}, nil
 }
 
