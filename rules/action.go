@@ -79,7 +79,7 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	}
 	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c,
 		read: map[*yamlnode.Node]bool{}, earlier: map[string]bool{}}
-	a.Body = yamlnode.Merge(c.actionDefaults(key.Value), body)
+	a.Body = c.included(key.Value, yamlnode.Merge(c.actionDefaults(key.Value), body))
 	a.outer = c.scope.Clone()
 	for _, id := range c.rule.results {
 		a.outer.AddShape(id, expression.Dynamic())

@@ -59,6 +59,9 @@ func (v *view) slotOf(path []*entry) slot {
 		}
 		return slotOther
 	}
+	if last == "include" && keys[0] == "actions" {
+		return slotFile
+	}
 	switch keys[0] {
 	case "server":
 		return slotServer

@@ -235,6 +235,19 @@ func (n *Node) Only(keep func(key string) bool) *Node {
 	return &part
 }
 
+// With gives a mapping with another value behind one of its keys; the other entries are the same nodes.
+func (n *Node) With(key string, value *Node) *Node {
+	changed := *n
+	pairs := make([]Pair, len(n.pairs))
+	for i, p := range n.pairs {
+		if pairs[i] = p; p.Key.Value == key {
+			pairs[i].Value = value
+		}
+	}
+	changed.setPairs(pairs)
+	return &changed
+}
+
 // IsTrue tells whether the node is the boolean true; a nil node is not.
 func (n *Node) IsTrue() bool { return n != nil && n.Kind == Scalar && n.Value == "true" }
 
