@@ -52,7 +52,7 @@ func BenchmarkLookups(b *testing.B) {
 		{"http-list", "{in: http, connection: registry, path: /people, items: people, where: {nid: trigger.nid}, cache: 1h}"},
 		{"http-batch", "{in: http, connection: registry, path: '/some?nid={nid}', batch: 100, items: people, where: {nid: trigger.nid}}"},
 		{"http-each", "{in: http, connection: registry, path: '/people/{nid}', where: {nid: trigger.nid}}"},
-		{"database", "{in: database, connection: warehouse, query: SELECT nid, name FROM people, where: {nid: trigger.nid}}"},
+		{"database", "{in: database, connection: warehouse, query: 'SELECT nid, name FROM people', where: {nid: trigger.nid}}"},
 	} {
 		b.Run(c.name, func(b *testing.B) { lookUp(b, c.lookup) })
 	}
