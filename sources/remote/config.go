@@ -96,7 +96,7 @@ func (k Kind) Settings() settings.Spec {
 				Doc: "with `after: move`, the folder over there for files whose rows all have an outcome"},
 			settings.Field{Name: "failed", LeftOut: "`failed` in the folder",
 				Doc: "with `after: move`, the folder over there for files of which nothing could be read"},
-			settings.Field{Name: "results", LeftOut: "with `after: move` those files go to; else results stay here",
+			settings.Field{Name: "results", LeftOut: "they stay here, or with `after: move` go where the files go",
 				Doc: "the folder over there that results and failed rows are written to"})
 	}
 	return settings.Spec{Name: k.Word, Doc: k.Doc, Example: k.Example, Fields: append(fields,
