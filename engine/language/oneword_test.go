@@ -20,7 +20,7 @@ var forbidden = map[string][]struct{ english, word string }{
 		{`\b[Ss]tages?\b`, `\betapas?\b|\bfases?\b`},
 		{`\bmaps?\b`, `\bmapas?\b`},
 		{`\bsamples?\b`, `\bamostras?\b`},
-		{`\bstore\b`, `armazém`},
+		{`\bstore\b`, `armazém($|[^ ]| [^d])`},
 		{`\bdrop(ped)?\b`, `\bdeixad[oa]s?\b`},
 		{``, `unidades? de organização|entidades? seguida|matrícula|usuário|\bregistros?\b|senha|actual`},
 	},
