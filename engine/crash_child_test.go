@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ import (
 // httpTarget delivers to the ledger, as a real target does: what equals its last delivered form is not sent.
 type httpTarget struct {
 	url    string
+	place  string
 	memory actions.Memory
 }
 
@@ -80,7 +82,7 @@ func (h *httpTarget) post(ctx context.Context, writes []crashWrite) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/deliver", bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/deliver?place="+h.place, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -171,13 +173,25 @@ func runCrashChild(dir, url, place string) error {
 		Rule: "visits", Folder: filepath.Join(dir, "drop"), StableFor: time.Millisecond, Done: filepath.Join(dir, "done"),
 		Failed: filepath.Join(dir, "failed"),
 	}
+	prog, target := testProgram(fatal{}, "visits"), func(place string) dispatch.Server {
+		return dispatch.Server{Target: &httpTarget{url: url, place: place, memory: store.Memory(place)}}
+	}
+	servers := map[string]dispatch.Server{"national": target("national")}
+	var kept journal.Journal = store
+	if left, err := strconv.Atoi(os.Getenv(crashParts)); err == nil {
+		prog = partsProgram(fatal{})
+		for _, place := range crashPlaces {
+			servers[place] = target(place)
+		}
+		kept = newMortal(store, left)
+	}
 	limits := quick()
 	limits.Lease, limits.Heartbeat = crashLease, crashLease/20
 	limits.Window = 512
 	r, err := New(Config{
-		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits,
+		Journal: kept, Program: prog, Limits: limits,
 		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-		Servers: map[string]dispatch.Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
+		Servers: servers,
 		Files: func(*program.Flow, sources.File) (fileimport.Plan, error) {
 			return fileimport.Plan{Done: watched.Done, Failed: watched.Failed}, nil
 		},

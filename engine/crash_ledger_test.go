@@ -3,8 +3,10 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -26,7 +28,17 @@ type ledger struct {
 	// Forms that are handed to the child, by person in order; taken tells how many the child said were accepted.
 	forms int
 	taken int
+
+	others map[string]*ledger // of the further places that the rule writes to, by their names
 }
+
+func newLedger(seed uint64) *ledger {
+	return &ledger{random: rand.New(rand.NewPCG(1, seed)), objects: map[string]string{}, last: map[string]int{},
+		forms: 1 << 30, heard: make(chan struct{}, 1)}
+}
+
+// all are the ledgers of all places.
+func (l *ledger) all() []*ledger { return append(slices.Collect(maps.Values(l.others)), l) }
 
 const (
 	crashPeople = 7
@@ -61,6 +73,12 @@ func (l *ledger) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	select {
 	case l.heard <- struct{}{}:
 	default:
+	}
+	if other := l.others[r.URL.Query().Get("place")]; other != nil {
+		other.mu.Lock()
+		defer other.mu.Unlock()
+		other.deliver(rw, r)
+		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -58,8 +58,7 @@ func newCrash(t *testing.T, store func(dir string) string) *crash {
 		c.kills = 3
 	}
 	c.store = store(c.dir)
-	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{},
-		forms: 1 << 30, heard: make(chan struct{}, 1)}
+	c.ledger = newLedger(9)
 	server := httptest.NewUnstartedServer(c.ledger)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.Start()
@@ -68,10 +67,10 @@ func newCrash(t *testing.T, store func(dir string) string) *crash {
 	return c
 }
 
-func (c *crash) start() *exec.Cmd {
+func (c *crash) start(env ...string) *exec.Cmd {
 	c.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashDir+"="+c.dir, crashURL+"="+c.url, crashStore+"="+c.store)
+	cmd.Env = append(append(os.Environ(), crashDir+"="+c.dir, crashURL+"="+c.url, crashStore+"="+c.store), env...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -198,9 +197,11 @@ const stuck = 2 * time.Minute
 func (c *crash) settle(runners ...*exec.Cmd) {
 	c.t.Helper()
 	l := c.ledger
-	l.mu.Lock()
-	l.forms, l.quiet = l.taken+20, true
-	l.mu.Unlock()
+	for _, one := range l.all() {
+		one.mu.Lock()
+		one.forms, one.quiet = one.taken+20, true
+		one.mu.Unlock()
+	}
 	moved, before := time.Now(), -1
 	for done := false; !done; {
 		time.Sleep(20 * time.Millisecond)
@@ -209,6 +210,12 @@ func (c *crash) settle(runners ...*exec.Cmd) {
 		done = l.taken == l.forms && len(l.objects) == want && len(inboxOf(c.dir)) == 0
 		got := len(l.objects)
 		l.mu.Unlock()
+		for _, other := range l.others {
+			other.mu.Lock()
+			done = done && len(other.objects) == want
+			got += len(other.objects)
+			other.mu.Unlock()
+		}
 		if left := got - len(inboxOf(c.dir)); left != before {
 			moved, before = time.Now(), left
 		}
@@ -265,25 +272,27 @@ func (c *crash) drop(n int) {
 // report counts what was lost, doubled and out of order.
 func (c *crash) report() {
 	c.t.Helper()
-	l, rows := c.ledger, c.rows
-	lost, doubled := 0, 0
-	for n := range l.taken {
-		if l.objects[fmt.Sprintf("w-%d", n)] != fmt.Sprint("p", n%crashPeople) {
-			lost++
+	taken, rows := c.ledger.taken, c.rows
+	for _, l := range c.ledger.all() {
+		lost, doubled := 0, 0
+		for n := range taken {
+			if l.objects[fmt.Sprintf("w-%d", n)] != fmt.Sprint("p", n%crashPeople) {
+				lost++
+			}
+		}
+		for n := range rows {
+			if l.objects[fmt.Sprintf("f-%d", n)] != fmt.Sprint("p", n%crashPeople) {
+				lost++
+			}
+		}
+		doubled = max(0, len(l.objects)-taken-rows) + len(l.foreign)
+		c.t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", c.kills, l.faults, taken+rows,
+			lost, doubled, len(l.disorder))
+		if lost+doubled+len(l.disorder) > 0 {
+			c.t.Errorf("lost %d, doubled %d, out of order %v", lost, doubled, l.disorder)
 		}
 	}
-	for n := range rows {
-		if l.objects[fmt.Sprintf("f-%d", n)] != fmt.Sprint("p", n%crashPeople) {
-			lost++
-		}
-	}
-	doubled = max(0, len(l.objects)-l.taken-rows) + len(l.foreign)
-	c.t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", c.kills, l.faults, l.taken+rows,
-		lost, doubled, len(l.disorder))
-	if lost+doubled+len(l.disorder) > 0 {
-		c.t.Errorf("lost %d, doubled %d, out of order %v", lost, doubled, l.disorder)
-	}
-	c.checkJournal(l.taken)
+	c.checkJournal(taken)
 }
 
 // checkJournal holds the journal and the results against what was sent.
@@ -305,13 +314,25 @@ func (c *crash) checkJournal(forms int) {
 		if r.State != journal.Delivered {
 			t.Errorf("record %s is %s: %+v", r.ID, r.State, r.Problem)
 		}
-		if ids[r.ID]++; ids[r.ID] > 1 {
-			t.Errorf("record %s is in the journal %d times", r.ID, ids[r.ID])
+		id := r.Rule + " " + r.ID
+		if ids[id]++; ids[id] > 1 {
+			t.Errorf("record %s is in the journal %d times", id, ids[id])
 		}
 	}
 	for n := range forms {
-		if ids[fmt.Sprintf("w-%d", n)] != 1 {
+		if ids[fmt.Sprintf("visits w-%d", n)] != 1 {
 			t.Errorf("form %d is not in the journal", n)
+		}
+	}
+	for place := range c.ledger.others {
+		for n := range forms + rows {
+			id := fmt.Sprintf("visits@%s w-%d", place, n)
+			if n >= forms {
+				id = fmt.Sprintf("visits@%s f-%d", place, n-forms)
+			}
+			if ids[id] != 1 {
+				t.Errorf("%s is not in the journal", id)
+			}
 		}
 	}
 	all, err := store.Files(ctx, "")
