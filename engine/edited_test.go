@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -85,6 +86,29 @@ func TestSplitForGood(t *testing.T) {
 	failed, err := w.journal.Select(t.Context(), journal.Filter{Code: "split-submission"})
 	if err != nil || len(failed) != 1 || failed[0].ID != "s1" || !strings.Contains(failed[0].Problem.Hint, "event-s1") {
 		t.Errorf("%+v, %v", failed, err)
+	}
+}
+
+// TestSplitOfADisabledRule holds also what takes back an earlier version, until the rule is switched on.
+func TestSplitOfADisabledRule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	accept := func(s sources.Record) {
+		t.Helper()
+		if _, err := w.runner.Intake.Accept(t.Context(), sources.Batch{Records: []sources.Record{s}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(submission("s", 3))
+	accept(submission("s", 1))
+	off := testProgram(t)
+	off.Rules["visits"] = saying(t, "visits", "enabled: false\n")
+	w.runner.Swap(off)
+	accept(submission("s", 2))
+	held, err := w.journal.Select(t.Context(), journal.Filter{Code: program.CodeDisabled, ID: "s1"})
+	if err != nil || len(held) != 1 || !held[0].Origin.Withdrawn {
+		t.Errorf("held are %+v: %v", held, err)
 	}
 }
 

@@ -51,6 +51,8 @@ func (in *Intake) withdrawal(flow *program.Flow, of *journal.Record, s splitReco
 		rec.State, rec.Settled, rec.Problem = journal.Failed, in.Now(), splitForGood(of, s)
 	case flow.Invalid != nil:
 		rec.State, rec.Problem = journal.Held, flow.Invalid
+	case flow.Rule.Delivery.Disabled:
+		rec.State, rec.Problem = journal.Held, program.DisabledRule(flow.Rule.Name)
 	case paused != nil:
 		rec.State, rec.Problem = journal.Held, paused
 	}

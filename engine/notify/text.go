@@ -58,7 +58,7 @@ func (m Message) Short(most int) string {
 		return m.Subject()
 	}
 	text := []rune(strings.Join(strings.Fields(begin+list[0]), " "))
-	return string(text[:most-1]) + "…"
+	return string(text[:min(most-1, len(text))]) + "…" // the first may fit alone, and not with how many more there are
 }
 
 // oneLine keeps a subject from holding line breaks, which would end a header of an e-mail, and from

@@ -56,8 +56,10 @@ func (f *finished) of(ctx context.Context, j journal.Reader, id string) string {
 	if f.paths == nil || len(f.paths) >= mostFinished {
 		f.paths = map[string]string{}
 	}
-	for _, x := range list[:min(len(list), mostFinished)] {
-		f.paths[x.ID] = results.Original(x.Results, x.Name)
+	for _, x := range list {
+		if x.ID == id || len(f.paths) < mostFinished {
+			f.paths[x.ID] = results.Original(x.Results, x.Name)
+		}
 	}
 	return f.paths[id]
 }

@@ -137,7 +137,8 @@ func (r RowReplay) file(ctx context.Context, f journal.File) (n int64, err error
 		var bad *tabular.RowError
 		switch {
 		case err == io.EOF:
-			return n, put()
+			err := put() // counts
+			return n, err
 		case errors.As(err, &bad):
 			continue
 		case err != nil:
@@ -170,7 +171,9 @@ func (r RowReplay) through(ctx context.Context, f journal.File) (map[int64]bool,
 	}
 	defer file.Close()
 	err = results.Read(file, func(_ int64, row results.Row) error {
-		rows[row.Record] = row.Outcome == string(journal.Delivered) || row.Outcome == "unchanged"
+		if row.Outcome == string(journal.Delivered) || row.Outcome == "unchanged" {
+			rows[row.Record] = true
+		}
 		return nil
 	})
 	if err != nil {

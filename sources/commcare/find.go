@@ -15,12 +15,16 @@ import (
 )
 
 // API finds single things of a project space, where the trigger pulls lists of what is new.
-type API struct{ c *client }
+type API struct {
+	c    *client
+	most int // bytes of all pages of one question
+}
 
 const (
 	findPage    = 1000
 	maxFound    = 20_000 // of one question
 	findPages   = 200
+	maxAnswer   = 96 << 20 // bytes
 	maxReply    = 32 << 20
 	maxDecoded  = 192 << 20
 	maxAddress  = 4000 // bytes: proxies on the way take no more for sure
@@ -38,7 +42,7 @@ func Open(c Connection, client *http.Client, timeout time.Duration, log *slog.Lo
 		return nil, err
 	}
 	hq.get.HTTP, hq.get.Tries, hq.get.Timeout, hq.get.MaxBytes, hq.get.Secret = client, 1, timeout, maxReply, true
-	return &API{hq}, nil
+	return &API{c: hq, most: maxAnswer}, nil
 }
 
 // CasesByID gives the cases with the ids, those that there are, in the shape in which data forwarding sends
@@ -195,8 +199,9 @@ func (a *API) Locations(ctx context.Context) ([]any, error) {
 func (a *API) pages(ctx context.Context, at *url.URL, key string) ([]any, error) {
 	var found []any
 	seen := map[string]bool{}
+	bytes := 0
 	for range findPages {
-		if seen[at.String()] {
+		if seen[at.String()] || bytes > a.most {
 			break
 		}
 		seen[at.String()] = true
@@ -204,6 +209,7 @@ func (a *API) pages(ctx context.Context, at *url.URL, key string) ([]any, error)
 		if err != nil {
 			return nil, err
 		}
+		bytes += len(reply.Body)
 		list, next, err := a.list(reply.Body, key)
 		if err != nil {
 			return nil, err

@@ -65,17 +65,27 @@ func bucketOf(path string) int {
 	return int(h.Sum32() % buckets)
 }
 
-// put keeps what is known of a file, durably.
-func (k *known) put(ctx context.Context, e *entry) error {
-	k.byPath[e.Path] = e
-	return k.save(ctx, bucketOf(e.Path))
+// put keeps what is known of files, durably.
+func (k *known) put(ctx context.Context, entries ...*entry) error {
+	paths := make([]string, len(entries))
+	for i, e := range entries {
+		k.byPath[e.Path], paths[i] = e, e.Path
+	}
+	return k.saveAll(ctx, paths)
 }
 
 // forget drops files, durably.
 func (k *known) forget(ctx context.Context, paths []string) error {
-	var changed []int
 	for _, p := range paths {
 		delete(k.byPath, p)
+	}
+	return k.saveAll(ctx, paths)
+}
+
+// saveAll keeps what changed of files, each part of what is known once: a whole folder may have been cleared.
+func (k *known) saveAll(ctx context.Context, paths []string) error {
+	var changed []int
+	for _, p := range paths {
 		if b := bucketOf(p); !slices.Contains(changed, b) {
 			changed = append(changed, b)
 		}

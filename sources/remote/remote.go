@@ -183,10 +183,8 @@ func (p *pull) note(ctx context.Context, items []Item) error {
 			old = append(old, path)
 		}
 	}
-	for _, e := range changed {
-		if err := p.known.put(ctx, e); err != nil {
-			return err
-		}
+	if err := p.known.put(ctx, changed...); err != nil {
+		return err
 	}
 	return p.known.forget(ctx, old)
 }
