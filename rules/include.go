@@ -12,8 +12,12 @@ import (
 // includeKey is the key by which a mapping of fields takes over those of files that rules share.
 const includeKey = "include"
 
-// maxIncludes bounds how deep files include each other.
-const maxIncludes = 10
+// Limits of what the mappings of one rule include.
+const (
+	maxIncludes      = 10 // how deep files include each other
+	maxIncluded      = 500
+	maxIncludedBytes = 16 << 20
+)
 
 // included gives an action with the fields that its mappings include. Its own go before them, and a
 // later file's before an earlier one's.
@@ -45,14 +49,28 @@ func (c *compiler) include(n *yamlnode.Node, chain []string) *yamlnode.Node {
 		if !ok {
 			continue
 		}
-		if slices.Contains(chain, name) || len(chain) == maxIncludes {
+		if len(chain) == maxIncludes && !slices.Contains(chain, name) {
+			c.fault(file.Place(), "too-complex", fmt.Sprintf("files include each other more than %d deep: %s", maxIncludes,
+				strings.Join(append(slices.Clone(chain), name), " -> ")), "include the files one beside the other, as a list")
+			continue
+		}
+		if slices.Contains(chain, name) {
 			c.fault(file.Place(), "include-cycle", fmt.Sprintf("%s includes itself: %s", name,
 				strings.Join(append(slices.Clone(chain), name), " -> ")), "remove one of the include:")
 			continue
 		}
+		if c.includes > maxIncluded || c.includedBytes > maxIncludedBytes {
+			return yamlnode.Merge(base, own) // which is said already
+		}
 		text, ok := c.read(file, name, "the file to include")
 		if !ok {
 			continue
+		}
+		if c.includes, c.includedBytes = c.includes+1, c.includedBytes+len(text); c.includes > maxIncluded ||
+			c.includedBytes > maxIncludedBytes {
+			c.fault(file.Place(), "too-complex", fmt.Sprintf("the rule includes more than %d files, or more than %d MiB: each "+
+				"counts as often as it is included", maxIncluded, maxIncludedBytes>>20), "include each file once where it is needed")
+			return yamlnode.Merge(base, own)
 		}
 		c.findings.includedAt(name, file.Place())
 		var list diag.List

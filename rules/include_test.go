@@ -71,3 +71,24 @@ func TestInclude(t *testing.T) {
 		}
 	}
 }
+
+// TestIncludesAreBounded ends soon where each file includes the next one many times over.
+func TestIncludesAreBounded(t *testing.T) {
+	files := map[string]string{"snippets/9.yaml": "First: trigger.name\n"}
+	for n := range 9 {
+		next := fmt.Sprintf("snippets/%d.yaml, ", n+1)
+		files[fmt.Sprintf("snippets/%d.yaml", n)] = "include: [" + strings.Repeat(next, 20) + "]\n"
+	}
+	if _, _, found := including(t, "{include: snippets/0.yaml}", files); len(found) != 1 ||
+		!strings.Contains(found[0], "too-complex") {
+		t.Errorf("found %v", found)
+	}
+	files = map[string]string{"snippets/11.yaml": "First: trigger.name\n"}
+	for n := range 11 {
+		files[fmt.Sprintf("snippets/%d.yaml", n)] = fmt.Sprintf("include: snippets/%d.yaml\n", n+1)
+	}
+	if _, _, found := including(t, "{include: snippets/0.yaml}", files); len(found) != 1 ||
+		!strings.Contains(found[0], "too-complex") {
+		t.Errorf("found %v", found)
+	}
+}

@@ -101,6 +101,8 @@ type compiler struct {
 	fields   []*Field        // for the check against the samples
 	inLookup []string        // columns that the lookup under compilation reads; nil outside of one
 	inField  bool            // the expression is the value of a field, where a fixed text may have been meant
+
+	includes, includedBytes int // what mappings include, each file as often as they do
 }
 
 func (c *compiler) report(d diag.Diagnostic) { c.findings.Report(d) }

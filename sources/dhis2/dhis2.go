@@ -141,7 +141,7 @@ func (p *pull) once(ctx context.Context) error {
 	p.kept = 0
 	switch p.rule.Read {
 	case readEvents, readPeople:
-		err = p.tracker(ctx, m, n, info.minor, s)
+		err = p.tracker(ctx, m, n, info, s)
 	case readValues:
 		err = p.dataValues(ctx, m, n, s)
 	case readAnalytics:
@@ -185,6 +185,7 @@ func (p *pull) names(c sources.Catalog) (*named, error) {
 type info struct {
 	minor     int    // 42 of 2.42.4.1
 	analytics string // when its analytics tables were made
+	now       string // its clock, in its own zone; empty where it does not say
 }
 
 func (p *pull) info(ctx context.Context) (info, error) {
@@ -192,7 +193,7 @@ func (p *pull) info(ctx context.Context) (info, error) {
 	if err != nil {
 		return info{}, fmt.Errorf("ask for the server's version: %w", err)
 	}
-	var reply struct{ Version, LastAnalyticsTableSuccess string }
+	var reply struct{ Version, LastAnalyticsTableSuccess, ServerDate string }
 	if err := json.Unmarshal(text, &reply); err != nil {
 		return info{}, strange("version")
 	}
@@ -204,7 +205,11 @@ func (p *pull) info(ctx context.Context) (info, error) {
 	if err != nil {
 		return info{}, strange("version")
 	}
-	return info{minor, reply.LastAnalyticsTableSuccess}, nil
+	about := info{minor: minor, analytics: reply.LastAnalyticsTableSuccess}
+	if at, err := time.Parse(stamp[:19], reply.ServerDate); err == nil {
+		about.now = at.Format(stamp)
+	}
+	return about, nil
 }
 
 func strange(what string) error {
@@ -212,9 +217,8 @@ func strange(what string) error {
 		Hint: "check the address of the server"}}
 }
 
-// handOver gives items to the sink, with the place behind each part of them; without a place nothing
-// is said of where to go on.
-func (p *pull) handOver(ctx context.Context, items []item, s state, place bool) error {
+// handOver gives items to the sink, with the place behind each part of them where behind tells it.
+func (p *pull) handOver(ctx context.Context, items []item, s state, behind func(changed string) string) error {
 	for len(items) > 0 {
 		part := items[:min(handed, len(items))]
 		items = items[len(part):]
@@ -223,8 +227,8 @@ func (p *pull) handOver(ctx context.Context, items []item, s state, place bool) 
 			batch.Records = append(batch.Records, sources.Record{Rule: p.rule.Rule, Received: p.source.c.Now(), Body: it.body,
 				Origin: sources.Origin{Trigger: Kind{}.Name(), Query: p.rule.Server, Deleted: it.deleted}})
 		}
-		if place {
-			s.At = part[len(part)-1].changed
+		if behind != nil {
+			s.At = behind(part[len(part)-1].changed)
 			text, err := json.Marshal(s)
 			if err != nil {
 				return fmt.Errorf("save the cursor: %w", err)

@@ -21,6 +21,7 @@ import (
 // server is a DHIS2 with one program, as its lists answer: in the order of changes, from a time on.
 type server struct {
 	version string
+	date    string // its clock
 	events  []map[string]any
 	asked   []url.Values
 	meet    func() // called as a page was read
@@ -28,7 +29,7 @@ type server struct {
 
 func (s *server) Get(_ context.Context, _, path string, q url.Values) (json.RawMessage, error) {
 	if path == "system/info" {
-		return json.Marshal(map[string]any{"version": s.version})
+		return json.Marshal(map[string]any{"version": s.version, "serverDate": s.date})
 	}
 	if path != "tracker/events" || q.Get("order") != "updatedAt:asc" || q.Get("program") != "program0001" {
 		return nil, fmt.Errorf("strange: %s %v", path, q)
@@ -178,4 +179,102 @@ func FuzzItems(f *testing.F) {
 		_, _ = m.entityItem(text, "p")
 		_, _ = listOf(text, "events")
 	})
+}
+
+// place gives where a pull goes on.
+func place(t *testing.T, sink *sourcetest.Sink, p *pull) string {
+	t.Helper()
+	text, err := sink.Cursor(t.Context(), p.cursor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s state
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.At
+}
+
+// TestBrokenPullsDoNotGoBack keeps the place when each pull breaks off behind its first page, which is of what was
+// read before.
+func TestBrokenPullsDoNotGoBack(t *testing.T) {
+	s, sink := &server{version: "2.42.4.1"}, sourcetest.New()
+	for n := range 300 {
+		s.events = append(s.events, event0(n, fmt.Sprintf("2026-03-01T1%d:%02d:00.000", n/60, n%60)))
+	}
+	p := newPull(s, sink, 10)
+	if err := p.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := place(t, sink, p)
+	for range 5 {
+		p.source.c.Lists = &broken{server: s}
+		if err := p.once(t.Context()); !errors.Is(err, errTooMany) {
+			t.Fatal(err)
+		}
+	}
+	if got := place(t, sink, p); got != before {
+		t.Errorf("it goes on at %s, and was at %s", got, before)
+	}
+}
+
+var errTooMany = errors.New("429")
+
+// broken answers for one page, and then no more.
+type broken struct {
+	*server
+	pages int
+}
+
+func (b *broken) Get(ctx context.Context, name, path string, q url.Values) (json.RawMessage, error) {
+	if path != "system/info" {
+		if b.pages++; b.pages > 1 {
+			return nil, errTooMany
+		}
+	}
+	return b.server.Get(ctx, name, path, q)
+}
+
+// TestAWrongClockHidesNothing reads what changes now though something says that it was changed years ahead.
+func TestAWrongClockHidesNothing(t *testing.T) {
+	s, sink := &server{version: "2.42.4.1", date: "2026-03-01T10:00:00.000"}, sourcetest.New()
+	s.events = []map[string]any{event0(1, "2026-03-01T09:00:00.000"), event0(2, "2036-01-01T00:00:00.000")}
+	p := newPull(s, sink, 10)
+	if err := p.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.events = append(s.events, event0(3, "2026-03-01T12:00:00.000"))
+	s.date = "2026-03-04T10:00:00.000" // days later
+	if err := p.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := came(sink); !slices.Contains(got, "3@2026-03-01T12:00:00.000") {
+		t.Errorf("only %v came", got)
+	}
+}
+
+// endless answers each page with the same full list, whatever the address says.
+type endless struct {
+	*server
+	asked int
+}
+
+func (e *endless) Get(ctx context.Context, name, path string, q url.Values) (json.RawMessage, error) {
+	if path == "system/info" {
+		return e.server.Get(ctx, name, path, q)
+	}
+	if e.asked++; e.asked > 30 {
+		return nil, errTooMany
+	}
+	text := `{"event": "e0", "updatedAt": "2026-03-01T10:00:00.000"}`
+	return json.RawMessage(`{"events": [` + strings.Repeat(text+",", mostOfOneTime) + text + `]}`), nil
+}
+
+func TestPagesThatDoNotEnd(t *testing.T) {
+	s, sink := &endless{server: &server{version: "2.42.4.1"}}, sourcetest.New()
+	p := newPull(s.server, sink, 10_000)
+	p.source.c.Lists = s
+	if err := p.once(t.Context()); err == nil || errors.Is(err, errTooMany) {
+		t.Errorf("%v, after %d pages", err, s.asked)
+	}
 }

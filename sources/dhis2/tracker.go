@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/httpget"
 )
 
 // stamp is how times are written without a zone: both sides mean the server's.
@@ -19,27 +22,38 @@ const pluralNames = 41
 
 // tracker reads events or tracked entities: always the first page of what changed since the last
 // object, so that nothing is passed over while others change.
-func (p *pull) tracker(ctx context.Context, m *maker, n *named, minor int, s state) error {
+func (p *pull) tracker(ctx context.Context, m *maker, n *named, about info, s state) error {
 	since := ""
+	reached := about.notAfter(s.At)
+	// What is read again does not set the place back, or pulls that break off would go ever further back.
+	behind := func(changed string) string {
+		reached = max(reached, about.notAfter(changed))
+		return reached
+	}
 	if !p.rule.Since.IsZero() {
 		since = p.rule.Since.UTC().Format(stamp)
 	}
-	if at, err := time.Parse(stamp[:19], s.At); err == nil {
+	if at, err := time.Parse(stamp[:19], reached); err == nil {
 		since = max(since, at.Add(-overlap).Format(stamp))
 	}
 	size, page := p.rule.Batch, 1
 	seen := map[string]string{} // what was handed over of the time that is asked for again
 	for {
-		items, full, err := p.page(ctx, m, n, minor, since, size, page)
+		items, full, err := p.page(ctx, m, n, about.minor, since, size, page)
 		if err != nil {
 			return err
 		}
 		fresh := slices.DeleteFunc(slices.Clone(items), func(it item) bool { return seen[it.id] == it.changed })
-		if err := p.handOver(ctx, fresh, s, true); err != nil {
+		if err := p.handOver(ctx, fresh, s, behind); err != nil {
 			return err
 		}
 		if !full {
 			return nil
+		}
+		if page > 1 && len(fresh) == 0 {
+			return &httpget.Error{Problem: diag.Problem{
+				Message: "the server gives the same objects on each page, and does not come to an end",
+				Hint:    "check whether a proxy before the server drops what the address asks for"}}
 		}
 		last := items[len(items)-1].changed
 		for _, it := range items {
@@ -60,6 +74,15 @@ func (p *pull) tracker(ctx context.Context, m *maker, n *named, minor int, s sta
 			page++
 		}
 	}
+}
+
+// notAfter gives a time of a change, or the server's own where the change lies in the future: after a clock that
+// was wrong for a while, it must not hide what changes until then.
+func (i info) notAfter(changed string) string {
+	if i.now != "" {
+		return min(changed, i.now)
+	}
+	return changed
 }
 
 // page reads one page in the order of changes; full tells that there may be more.

@@ -23,6 +23,9 @@ const (
 	yearsAhead  = 5
 )
 
+// valueStamp is how times of data values are kept, in UTC.
+const valueStamp = "2006-01-02T15:04:05.000Z"
+
 type valueSet struct {
 	OrgUnit, Period, AttributeOptionCombo string // up to 2.42, and where all values have the same
 	DataValues                            []dataValue
@@ -45,8 +48,11 @@ func (p *pull) dataValues(ctx context.Context, m *maker, n *named, s state) erro
 	if !p.rule.From.IsZero() {
 		q.Set("startDate", p.rule.From.Format(time.DateOnly))
 	}
+	// A value that says that it was changed in the future must not hide those that are changed until then.
+	now := p.source.c.Now().UTC().Format(valueStamp)
+	last := min(s.At, now)
 	since := p.rule.Since
-	if at, err := time.Parse(time.RFC3339Nano, s.At); err == nil && at.Add(-dayOverlap).After(since) {
+	if at, err := time.Parse(time.RFC3339Nano, last); err == nil && at.Add(-dayOverlap).After(since) {
 		since = at.Add(-dayOverlap)
 	}
 	if !since.IsZero() {
@@ -55,7 +61,6 @@ func (p *pull) dataValues(ctx context.Context, m *maker, n *named, s state) erro
 	if p.rule.Deletions {
 		q.Set("includeDeleted", "true")
 	}
-	last := s.At
 	for _, part := range p.units(m.catalog, n.orgUnit) {
 		q.Set("orgUnit", part.id)
 		q.Set("children", strconv.FormatBool(part.below))
@@ -65,9 +70,9 @@ func (p *pull) dataValues(ctx context.Context, m *maker, n *named, s state) erro
 		}
 		slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.changed, b.changed) })
 		if len(items) > 0 {
-			last = max(last, items[len(items)-1].changed)
+			last = max(last, min(items[len(items)-1].changed, now))
 		}
-		if err := p.handOver(ctx, items, s, false); err != nil {
+		if err := p.handOver(ctx, items, s, nil); err != nil {
 			return err
 		}
 	}
@@ -158,11 +163,11 @@ func (m *maker) value(v *dataValue, entered bool) item {
 func utc(text string) string {
 	for _, layout := range []string{"2006-01-02T15:04:05.999Z0700", time.RFC3339Nano} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Format("2006-01-02T15:04:05.000Z")
+			return t.UTC().Format(valueStamp)
 		}
 	}
 	if t, err := time.Parse("2006-01-02T15:04:05", text); err == nil {
-		return t.Format("2006-01-02T15:04:05.000Z")
+		return t.Format(valueStamp)
 	}
 	return text
 }
@@ -182,7 +187,7 @@ func (p *pull) analytics(ctx context.Context, m *maker, n *named, about info, s 
 	if err != nil {
 		return err
 	}
-	if err := p.handOver(ctx, items, s, false); err != nil {
+	if err := p.handOver(ctx, items, s, nil); err != nil {
 		return err
 	}
 	return p.place(ctx, s, at)

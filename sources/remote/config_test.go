@@ -3,6 +3,7 @@ package remote
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -85,5 +86,10 @@ func TestLocalName(t *testing.T) {
 	}
 	if got := localName(strings.Repeat("ü", 200) + ".csv"); len(got) > 180 || !strings.HasSuffix(got, ".csv") {
 		t.Errorf("a long name has %d bytes here", len(got))
+	}
+	for _, name := range []string{"a." + strings.Repeat("ü", 200), strings.Repeat("a", 140) + "." + strings.Repeat("b", 300)} {
+		if got := localName(name); len(got) > 180 || !utf8.ValidString(got) {
+			t.Errorf("a name with a long ending has %d bytes here", len(got))
+		}
 	}
 }

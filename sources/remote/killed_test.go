@@ -125,7 +125,7 @@ func (w *world) live(t *testing.T) error {
 		Connect: func(string) (sources.Connection, error) { return sources.Connection{}, nil },
 		Dial:    func(context.Context, sources.Connection, *Rule, *slog.Logger) (Place, error) { return w, nil },
 		Log:     slog.New(slog.DiscardHandler)})
-	p := &pull{source: source, sink: w, log: source.c.Log, seen: map[string]sighting{}, said: map[string]string{},
+	p := &pull{source: source, sink: w, log: source.c.Log, seen: map[string]sighting{}, changed: map[string]int{}, said: map[string]string{},
 		rule: &Rule{Rule: "anc", Connection: "c", Folder: "in", Every: time.Hour, MaxBytes: 1 << 20, After: Move,
 			Done: "in/done", Failed: "in/failed"}}
 	for range 4 {

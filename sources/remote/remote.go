@@ -55,7 +55,7 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 		r := &s.c.Rules[i]
 		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection),
-			seen: map[string]sighting{}, said: map[string]string{}}
+			seen: map[string]sighting{}, changed: map[string]int{}, said: map[string]string{}}
 		p.people, _ = sink.(sources.Conditions)
 		wg.Go(func() {
 			defer p.calmAll()
@@ -78,14 +78,15 @@ func (s *Source) fetching() string {
 
 // pull is the work for one rule.
 type pull struct {
-	source *Source
-	rule   *Rule
-	sink   sources.Sink
-	people sources.Conditions // nil: nobody is told
-	log    *slog.Logger
-	known  *known
-	seen   map[string]sighting // by path
-	said   map[string]string   // what people are told, by subject
+	source  *Source
+	rule    *Rule
+	sink    sources.Sink
+	people  sources.Conditions // nil: nobody is told
+	log     *slog.Logger
+	known   *known
+	seen    map[string]sighting // by path
+	changed map[string]int      // how often a file, by path, was another one than was listed, one time after the other
+	said    map[string]string   // what people are told, by subject
 }
 
 // sighting is a file as it was last seen.
@@ -162,6 +163,11 @@ func (p *pull) note(ctx context.Context, items []Item) error {
 	for path := range p.seen {
 		if !there[path] {
 			delete(p.seen, path)
+		}
+	}
+	for path := range p.changed {
+		if !there[path] {
+			delete(p.changed, path)
 		}
 	}
 	for subject := range p.said {

@@ -25,6 +25,9 @@ import (
 // emptyStable is how long an empty file is waited for: some programs make a file long before they fill it.
 const emptyStable = time.Minute
 
+// mostChanges is how often a file may be another one than was listed before those behind it are taken without it.
+const mostChanges = 5
+
 // inOrder gives files in the order in which they were written, and those of one moment in the natural order of
 // their names.
 func inOrder(items []Item) []Item {
@@ -57,15 +60,23 @@ func (p *pull) take(ctx context.Context, place Place, items []Item) (wait time.D
 			if files.Marker(names, item.Name, p.rule.Marker) == "" {
 				continue // it may never come: those behind are not held up
 			}
-		} else if w := p.unsettled(item); w > 0 {
+		} else if w := p.unsettled(item); w > 0 && p.changed[item.Path] >= mostChanges {
+			continue
+		} else if w > 0 {
 			return w, nil // what was written later must not pass it
 		}
 		var bad *FileError
 		switch err := p.fetch(ctx, place, item); {
 		case err == nil:
 			p.say(item.Path, "")
+			delete(p.changed, item.Path)
 		case errors.Is(err, ErrChanged):
 			delete(p.seen, item.Path)
+			if p.changed[item.Path]++; p.changed[item.Path] >= mostChanges {
+				p.say(item.Path, fmt.Sprintf("file %s cannot be taken: whenever it is fetched, it is another one than was "+
+					"listed just before, or gone; see who writes to it over there", item.Name))
+				continue
+			}
 			return p.rule.StableFor, nil
 		case errors.As(err, &bad):
 			p.say(item.Path, fmt.Sprintf("file %s cannot be taken: %s", item.Name, bad.Error()))
@@ -166,8 +177,19 @@ func partName(item Item) string {
 	return hex.EncodeToString(sum[:16]) + ".part"
 }
 
-// longestName is how much of a file's name is kept, in bytes: file systems allow 255.
-const longestName = 150
+// longestName is how much of a file's name is kept, in bytes, and longestEnding how much of its ending: file systems
+// allow 255, and what Culvert makes of the file has a longer name.
+const (
+	longestName   = 150
+	longestEnding = 20
+)
+
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
 
 // localName is the name of a file as it can lie here.
 func localName(name string) string {
@@ -178,9 +200,8 @@ func localName(name string) string {
 		return '_'
 	}, tabular.PlainName(path.Base(strings.ReplaceAll(name, `\`, "/"))))
 	ext := path.Ext(name)
-	if stem := strings.TrimSuffix(name, ext); len(stem) > longestName {
-		name = strings.ToValidUTF8(stem[:longestName], "") + ext[:min(len(ext), 20)]
-	}
+	stem := strings.TrimSuffix(name, ext)
+	name = clip(stem, longestName) + clip(ext, longestEnding)
 	if strings.Trim(name, ". ") == "" {
 		return "file"
 	}

@@ -131,14 +131,16 @@ func (p *place) List(ctx context.Context) ([]remote.Item, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var items []remote.Item
+	listed := 0 // folders too
 	for o := range p.client.ListObjectsIter(ctx, p.bucket, minio.ListObjectsOptions{Prefix: p.prefix}) {
+		listed++
 		switch name := strings.TrimPrefix(o.Key, p.prefix); {
 		case o.Err != nil:
 			return nil, p.problem("look into "+p.bucket+"/"+p.prefix, o.Err)
-		case name == "" || strings.HasSuffix(name, "/"):
-		case len(items) == maxListed:
+		case listed > maxListed:
 			return nil, fmt.Errorf("%s/%s holds more than %d files: give the rule another folder, or after: move",
 				p.bucket, p.prefix, maxListed)
+		case name == "" || strings.HasSuffix(name, "/"):
 		default:
 			items = append(items, remote.Item{Path: o.Key, Name: name, Size: o.Size, Written: o.LastModified, Whole: true,
 				Version: strings.Trim(o.ETag, `"`) + "-" + strconv.FormatInt(o.Size, 10) + "-" +

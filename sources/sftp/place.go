@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,11 +34,20 @@ func dial(ctx context.Context, c sources.Connection, r *remote.Rule, _ *slog.Log
 	return &place{session: s, folder: r.Folder}, nil
 }
 
+// maxListing bounds the list of one folder, in bytes as it comes: some hundred thousand files.
+const maxListing = 64 << 20
+
 // List gives the regular files of the folder; links are not followed.
 func (p *place) List(ctx context.Context) ([]remote.Item, error) {
+	p.conn.bound(maxListing)
 	entries, err := p.files.ReadDirContext(ctx, p.folder)
+	p.conn.bound(0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the folder %s is not on %s: make it there, or correct folder: of the rule", p.folder, p.host)
+	}
+	if p.conn.tooMuch.Load() {
+		return nil, fmt.Errorf("%s on %s holds more files than can be listed: give the rule another folder, or after: move",
+			p.folder, p.host)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look into %s on %s: %w", p.folder, p.host, err)
@@ -65,7 +75,7 @@ func (p *place) Open(_ context.Context, item remote.Item, offset int64) (io.Read
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &reading{File: f, item: item, left: item.Size - offset}, nil
+	return &reading{File: f, place: p, item: item, left: item.Size - offset}, nil
 }
 
 // fileError tells what is wrong with one file from what is wrong with the server.
@@ -76,25 +86,32 @@ func (p *place) fileError(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &remote.FileError{Err: fmt.Errorf("%s does not let this user read it", p.host)}
 	}
+	if said, ok := errors.AsType[*sftp.StatusError](err); ok && !slices.Contains(ofServer, error(said.FxCode())) {
+		return &remote.FileError{Err: fmt.Errorf("%s cannot read it: it says %q", p.host, said.FxCode().Error())}
+	}
 	return err
 }
+
+// ofServer are what a server answers that has no connection any more to where files lie: no file is at fault.
+var ofServer = []error{sftp.ErrSSHFxNoConnection, sftp.ErrSSHFxConnectionLost}
 
 // reading is a file that is read.
 type reading struct {
 	*sftp.File
-	item remote.Item
-	left int64
+	place *place
+	item  remote.Item
+	left  int64
 }
 
 // WriteTo reads to the end, and sees that the file is still the one that was listed.
 func (r *reading) WriteTo(w io.Writer) (int64, error) {
 	n, err := r.File.WriteTo(w)
 	if err != nil {
-		return n, err
+		return n, r.place.fileError(err)
 	}
 	info, err := r.Stat()
 	if err != nil {
-		return n, err
+		return n, r.place.fileError(err)
 	}
 	if n != r.left || itemOf(r.item.Path, info).Version != r.item.Version {
 		return n, remote.ErrChanged

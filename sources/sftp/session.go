@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -27,6 +28,7 @@ const (
 // session is one login.
 type session struct {
 	host  string
+	conn  *watched
 	ssh   *ssh.Client
 	files *sftp.Client
 	stop  func() bool
@@ -54,7 +56,8 @@ func connect(ctx context.Context, c sources.Connection) (*session, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
-	conn, channels, requests, err := ssh.NewClientConn(&watched{Conn: raw}, address, &ssh.ClientConfig{
+	under := &watched{Conn: raw}
+	conn, channels, requests, err := ssh.NewClientConn(under, address, &ssh.ClientConfig{
 		User: c.Username, Auth: auth, HostKeyCallback: known, HostKeyAlgorithms: algorithms, Timeout: dialTime,
 		ClientVersion: "SSH-2.0-culvert",
 	})
@@ -62,7 +65,7 @@ func connect(ctx context.Context, c sources.Connection) (*session, error) {
 		_ = raw.Close() // it is of no use
 		return nil, loginError(host, err)
 	}
-	s := &session{host: host, ssh: ssh.NewClient(conn, channels, requests)}
+	s := &session{host: host, conn: under, ssh: ssh.NewClient(conn, channels, requests)}
 	if s.files, err = sftp.NewClient(s.ssh); err != nil {
 		_ = s.ssh.Close() // it is of no use
 		return nil, fmt.Errorf("%s does not offer SFTP to this user: %w", host, err)
@@ -226,15 +229,32 @@ func loginError(host string, err error) error {
 	return fmt.Errorf("log in to %s: %w", host, err)
 }
 
-// watched is a connection that ends when nothing comes or goes for long.
-type watched struct{ net.Conn }
+// watched is a connection that ends when nothing comes or goes for long, or more comes than it is bound to.
+type watched struct {
+	net.Conn
+	came, most atomic.Int64 // bytes; most 0: as many as there are
+	tooMuch    atomic.Bool  // it was ended for what came
+}
+
+// bound lets so many more bytes come; 0: as many as there are.
+func (w *watched) bound(most int64) {
+	if most > 0 {
+		most += w.came.Load()
+	}
+	w.most.Store(most)
+}
 
 // Read reads.
 func (w *watched) Read(b []byte) (int, error) {
 	if err := w.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return 0, err
 	}
-	return w.Conn.Read(b)
+	n, err := w.Conn.Read(b)
+	if came, most := w.came.Add(int64(n)), w.most.Load(); most > 0 && came > most {
+		w.tooMuch.Store(true)
+		return 0, errors.Join(errors.New("more comes than is taken"), w.Close())
+	}
+	return n, err
 }
 
 // Write writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	pkgsftp "github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
@@ -268,5 +270,44 @@ func TestGivesUpOnASilentServer(t *testing.T) {
 		"host_key": "SHA256:abc"}}
 	if err := Kind().Ping(ctx, c, nil); err == nil {
 		t.Error("it waited, and then was content")
+	}
+}
+
+// What a server cannot do with one file keeps nobody from the others; what it cannot do at all does.
+func TestTellsFilesFromServers(t *testing.T) {
+	t.Parallel()
+	p := &place{session: &session{host: "files.example.org"}}
+	for code, file := range map[uint32]bool{4: true, 5: true, 6: false, 7: false, 8: true} {
+		_, of := errors.AsType[*remote.FileError](p.fileError(&pkgsftp.StatusError{Code: code}))
+		if of != file {
+			t.Errorf("code %d is of a file: %v", code, of)
+		}
+	}
+}
+
+// A list that does not end is not kept for ever.
+func TestBoundsWhatComes(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	w := &watched{Conn: ours}
+	go func() {
+		for {
+			if _, err := theirs.Write([]byte("0123456789")); err != nil {
+				return
+			}
+		}
+	}()
+	b := make([]byte, 10)
+	for range 5 {
+		if _, err := w.Read(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.bound(15)
+	if _, err := w.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Read(b); err == nil || !w.tooMuch.Load() {
+		t.Errorf("it goes on: %v", err)
 	}
 }
