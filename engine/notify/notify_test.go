@@ -221,7 +221,7 @@ func TestShort(t *testing.T) {
 		{notify.Message{New: at("a"), Resolved: at("b", "c")}, "Culvert anc: a; resolved: b; resolved: c"},
 		{notify.Message{New: at(long, "b", long)}, "Culvert anc: " + long + "; b; and 1 more"},
 		{notify.Message{New: at(long + long)}, ("Culvert anc: " + long + long)[:149] + "…"},
-		{notify.Message{New: at(long[:99]+long[:30], "b")}, "Culvert anc: " + long[:99] + long[:30] + "…"}, // alone it fits
+		{notify.Message{New: at(long[:99]+long[:30], long)}, "Culvert anc: " + long[:99] + long[:30] + "…"}, // alone it fits
 		{notify.Message{New: at(long+long, "b")}, ("Culvert anc: " + long + long)[:149] + "…"},
 	} {
 		c.m.Project = "anc"
