@@ -40,6 +40,7 @@ type editor struct {
 	requested []string
 }
 
+// Handle takes what the server says in its order, as editors do: findings of an older text must not come last.
 func (e *editor) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -55,7 +56,7 @@ func (e *editor) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	}
 	if !req.Notif {
 		e.requested = append(e.requested, req.Method)
-		_ = conn.Reply(ctx, req.ID, nil)
+		go func() { _ = conn.Reply(ctx, req.ID, nil) }() // what the server says meanwhile is read
 	}
 }
 
@@ -70,8 +71,7 @@ func newEditor(t testing.TB, dir string) *editor {
 			Log: slog.New(slog.DiscardHandler)})
 	}()
 	e := &editor{t: t, dir: dir, found: map[string][]Diagnostic{}, changed: make(chan struct{}), text: map[string]string{}}
-	e.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(here, jsonrpc2.VSCodeObjectCodec{}),
-		jsonrpc2.AsyncHandler(e))
+	e.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(here, jsonrpc2.VSCodeObjectCodec{}), e)
 	t.Cleanup(func() {
 		_ = e.conn.Close()
 		cancel()
