@@ -17,7 +17,7 @@ import (
 // spoken are the commands whose output is for people alone, line by line.
 var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume",
 	"validate", "try", "test", "sync", "plan", "doctor", "import", "init", "new", "forget", "backup", "restore", "rekey",
-	"migrate-store", "studio"}
+	"migrate-store", "studio", "convert"}
 
 // forPrograms are the formats of findings that programs read, in English unless --lang asks for another language.
 var forPrograms = []string{"json", "sarif", "junit"}

@@ -75,8 +75,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, d.stop(cancel))
 	}
 	if o.Stay {
-		fmt.Fprintf(o.Out, "\nstill running: DHIS2 look-alike %s (admin/district), console %s (admin/%s); Ctrl-C ends it\n",
-			d.dhis2, d.culvert, d.password)
+		fmt.Fprintf(o.Out, "\n%s\n", o.Language.Sprintf(
+			"still running: DHIS2 look-alike %s (admin/district), console %s (admin/%s); Ctrl-C ends it", d.dhis2, d.culvert,
+			d.password))
 		<-ctx.Done()
 	}
 	return d.stop(cancel)
@@ -95,7 +96,7 @@ type demo struct {
 }
 
 func (d *demo) say(format string, args ...any) {
-	fmt.Fprintf(d.Out, "%5.1fs  %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.Out, "%5.1fs  %s\n", time.Since(d.began).Seconds(), d.Language.Sprintf(format, args...))
 }
 
 // layDown writes the example project into its folder.
@@ -162,7 +163,7 @@ func (d *demo) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("synced: %s", r.Snapshot.Summary())
+	d.say("synced: %s", d.Language.Text(r.Snapshot.Summary()))
 	return nil
 }
 
