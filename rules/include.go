@@ -12,12 +12,31 @@ import (
 // includeKey is the key by which a mapping of fields takes over those of files that rules share.
 const includeKey = "include"
 
-// Limits of what the mappings of one rule include.
+// maxIncludes bounds how deep files include each other.
+const maxIncludes = 10
+
+// Limits of what one rule extends and includes, each file as often as it is named: files that name
+// several others do so for a long time.
 const (
-	maxIncludes      = 10 // how deep files include each other
 	maxIncluded      = 500
 	maxIncludedBytes = 16 << 20
 )
+
+// tooMany tells whether the rule extends and includes more than it may.
+func (c *compiler) tooMany() bool {
+	return c.includes > maxIncluded || c.includedBytes > maxIncludedBytes
+}
+
+// another counts a file that the rule extends or includes, and reports the first one that is too much.
+func (c *compiler) another(named *yamlnode.Node, text []byte) bool {
+	c.includes, c.includedBytes = c.includes+1, c.includedBytes+len(text)
+	if !c.tooMany() {
+		return true
+	}
+	c.fault(named.Place(), "too-complex", fmt.Sprintf("the rule extends and includes more than %d files, or more than %d "+
+		"MiB: each counts as often as it is named", maxIncluded, maxIncludedBytes>>20), "name each file once where it is needed")
+	return false
+}
 
 // included gives an action with the fields that its mappings include. Its own go before them, and a
 // later file's before an earlier one's.
@@ -59,18 +78,15 @@ func (c *compiler) include(n *yamlnode.Node, chain []string) *yamlnode.Node {
 				strings.Join(append(slices.Clone(chain), name), " -> ")), "remove one of the include:")
 			continue
 		}
-		if c.includes > maxIncluded || c.includedBytes > maxIncludedBytes {
-			return yamlnode.Merge(base, own) // which is said already
+		if c.tooMany() {
+			break // which is said already
 		}
 		text, ok := c.read(file, name, "the file to include")
 		if !ok {
 			continue
 		}
-		if c.includes, c.includedBytes = c.includes+1, c.includedBytes+len(text); c.includes > maxIncluded ||
-			c.includedBytes > maxIncludedBytes {
-			c.fault(file.Place(), "too-complex", fmt.Sprintf("the rule includes more than %d files, or more than %d MiB: each "+
-				"counts as often as it is included", maxIncluded, maxIncludedBytes>>20), "include each file once where it is needed")
-			return yamlnode.Merge(base, own)
+		if !c.another(file, text) {
+			break
 		}
 		c.findings.includedAt(name, file.Place())
 		var list diag.List

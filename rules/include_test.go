@@ -92,3 +92,26 @@ func TestIncludesAreBounded(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// TestExtendsAreBounded ends soon where each file extends the next one many times over.
+func TestExtendsAreBounded(t *testing.T) {
+	_, findings := Load("rules/a.yaml", []byte("extends: bases/0.yaml\ntrigger: {webhook: {path: /a}}\n"), Environment{
+		TriggerKinds: []TriggerKind{{Name: "webhook"}},
+		ReadFile: func(name string) ([]byte, error) {
+			var n int
+			if _, err := fmt.Sscanf(name, "bases/%d.yaml", &n); err != nil || n > 8 {
+				return []byte("description: the last one\n"), nil
+			}
+			return fmt.Appendf(nil, "extends: [%s]\n", strings.Repeat(fmt.Sprintf("bases/%d.yaml, ", n+1), 20)), nil
+		},
+	})
+	n := 0
+	for _, d := range findings.List {
+		if d.Code == "too-complex" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("found %v", findings.List)
+	}
+}

@@ -102,7 +102,7 @@ type compiler struct {
 	inLookup []string        // columns that the lookup under compilation reads; nil outside of one
 	inField  bool            // the expression is the value of a field, where a fixed text may have been meant
 
-	includes, includedBytes int // what mappings include, each file as often as they do
+	includes, includedBytes int // what is extended and included, each file as often as it is named
 }
 
 func (c *compiler) report(d diag.Diagnostic) { c.findings.Report(d) }
@@ -211,9 +211,15 @@ func (c *compiler) extend(doc *yamlnode.Document, chain []string) *yamlnode.Node
 				strings.Join(append(chain, name), " -> ")), "remove one of the extends:")
 			continue
 		}
+		if c.tooMany() {
+			break // which is said already
+		}
 		text, ok := c.read(n, name, "the file to extend")
 		if !ok {
 			continue
+		}
+		if !c.another(n, text) {
+			break
 		}
 		if d := c.parse(name, text); d != nil && d.Root != nil && d.Root.Kind == yamlnode.Mapping {
 			base = yamlnode.Merge(base, c.inheritable(c.extend(d, append(slices.Clone(chain), name))))

@@ -70,7 +70,7 @@ func readRow(ctx context.Context, flow *program.Flow, f journal.File, row result
 			"open the file itself", row.Line, filepath.Base(path))}
 	case broken:
 		return in, &console.RowGone{Why: fmt.Sprintf("the row cannot be read: %s", bad.Message)}
-	case unreadable, errors.Is(err, io.EOF), err == nil && !sameRow(flow, f, info.Size(), row, r):
+	case unreadable, errors.Is(err, io.EOF), err == nil && !sameRow(flow, f, info, row, r):
 		return in, &console.RowGone{Why: fmt.Sprintf("the file %s is not what it was when its rows were sent, and this "+
 			"row cannot be found in it", filepath.Base(path))}
 	case err != nil:
@@ -97,13 +97,15 @@ func rowAt(ctx context.Context, path string, flow *program.Flow, n int64) (row t
 }
 
 // sameRow tells whether a row is the one that results are of. A file whose lines were taken out since
-// has another length; what then stands where the row stood may be somebody else's.
-func sameRow(flow *program.Flow, f journal.File, size int64, was results.Row, now tabular.Row) bool {
-	if f.Size == 0 || size == f.Size {
+// has another length, and one that was sorted another time; what then stands where the row stood may be
+// somebody else's.
+func sameRow(flow *program.Flow, f journal.File, info fs.FileInfo, was results.Row, now tabular.Row) bool {
+	asLong := f.Size == 0 || info.Size() == f.Size
+	if asLong && (f.Finished.IsZero() || !info.ModTime().After(f.Finished.Add(time.Second))) {
 		return true
 	}
 	if was.ID == "" {
-		return false
+		return asLong
 	}
 	e, err := program.Evaluate(flow, rules.Input{Body: now.Body, FileID: f.ID,
 		Source: program.SourceFields(console.OriginOf(f, was), f.Received)})

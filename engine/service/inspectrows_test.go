@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/sources/results"
@@ -80,6 +81,13 @@ func TestRowsOfAFile(t *testing.T) {
 	wants(t, "a row that is not there any more", page, "is not what it was")
 	_, page = ask(http.MethodGet, last+"?content", nil)
 	wants(t, "a row behind it", page, "is not what it was")
+	write(lines[0] + lines[2] + lines[1] + strings.Join(lines[3:], "")) // sorted another time: as long as before
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(original, later, later); err != nil {
+		t.Fatal(err)
+	}
+	_, page = ask(http.MethodGet, at+"?content", nil)
+	wants(t, "a row that stands elsewhere now", page, "is not what it was")
 	write(strings.Join(lines[:len(lines)-2], "")) // the last one instead
 	_, page = ask(http.MethodGet, at+"?content", nil)
 	wants(t, "a row before one that was taken out", page, "How the values come to be")
