@@ -75,7 +75,8 @@ func New(c Config) (*Runner, error) {
 	r.queue = queue.New(queue.Config{
 		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory,
 		Poll:       c.Limits.Poll,
-		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled, Failed: failed,
+		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] },
+		Settled:    r.settled, Failed: failed,
 		Added:      func(n int) { r.backlog.Add(int64(n)) },
 		Conditions: &r.conditions, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
 	})

@@ -40,7 +40,8 @@ func (p *projectCheck) namespaces(all []*Rule) {
 func (p *projectCheck) pair(r, other *Rule) {
 	for _, a := range r.ids {
 		for _, b := range other.ids {
-			if a.action.Server == b.action.Server && a.Object == b.Object && a.Creates && b.Creates && a.People == b.People && p.compareIDs(r, other, a, b) {
+			if a.action.Server == b.action.Server && a.Object == b.Object && a.Creates && b.Creates &&
+				a.People == b.People && p.compareIDs(r, other, a, b) {
 				return
 			}
 		}

@@ -91,7 +91,8 @@ func (c *compiler) window(n *yamlnode.Node) *window.Weekly {
 	for _, text := range oneOrMany(r.Node("days")) {
 		days, err := window.ParseDays(text.Value)
 		if err != nil {
-			c.fault(text.Place(), "bad-window", err.Error(), "write mon, tue, wed, thu, fri, sat or sun, or a range such as mon-fri")
+			c.fault(text.Place(), "bad-window", err.Error(),
+				"write mon, tue, wed, thu, fri, sat or sun, or a range such as mon-fri")
 			fine = false
 		}
 		w.Days = append(w.Days, days...)

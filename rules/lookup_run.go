@@ -138,7 +138,8 @@ func (l *Lookup) search(cand candidate, texts []string, within *Object) []any {
 	var hits []any
 	for _, text := range l.spellings(cand[0].field, texts[0]) {
 		for _, o := range l.directory.Find(l.Collection, cand[0].field, text) {
-			if l.among != nil && !l.among(o) || l.level > 0 && o.Level != l.level || within != nil && !liesWithin(o, within) {
+			if l.among != nil && !l.among(o) || l.level > 0 && o.Level != l.level ||
+				within != nil && !liesWithin(o, within) {
 				continue
 			}
 			fits := true

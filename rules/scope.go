@@ -240,7 +240,8 @@ func (s *Scope) traceCall(d *expression.Defined, args []any, gave any, err error
 		step.Name = fmt.Sprintf("%s (%s:%d)", d.Name, f.Place.File, f.Place.Range.Start.Line)
 	}
 	if err != nil {
-		step.Failed = &Failure{Problem: diag.Problem{Code: expression.CodeWrongValue, Message: err.Error(), Place: step.Place}}
+		step.Failed = &Failure{Problem: diag.Problem{Code: expression.CodeWrongValue, Message: err.Error(),
+			Place: step.Place}}
 	}
 	s.Trace(step)
 }

@@ -96,7 +96,8 @@ func (a *app) conversion(use, short, long, example string,
 func (a *app) converted(r convert.Result, format string, dry bool) error {
 	if !dry {
 		for _, f := range r.Files {
-			if err := writeConverted(filepath.Join(a.dir, filepath.FromSlash(f.Path)), []byte(a.language.Comments(string(f.Text)))); err != nil {
+			if err := writeConverted(filepath.Join(a.dir, filepath.FromSlash(f.Path)),
+				[]byte(a.language.Comments(string(f.Text)))); err != nil {
 				return err
 			}
 		}

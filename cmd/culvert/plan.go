@@ -43,7 +43,8 @@ of DHIS2 cannot be checked so, and is left out. Exit code 1 when any record woul
 			servers.Outside = desk
 			t := tally{app: a, format: format, all: all, count: map[string]int{}}
 			for _, file := range args[1:] {
-				if err := rehearsal.Plan(c.Context(), flow, servers, file, service.FormatFor(flow.Rule), t.report); err != nil {
+				if err := rehearsal.Plan(c.Context(), flow, servers, file, service.FormatFor(flow.Rule),
+					t.report); err != nil {
 					return err
 				}
 			}

@@ -103,7 +103,8 @@ func (a *app) replayRows(ctx context.Context, j journal.Journal, f journal.Filte
 	}
 	done, err := service.RowReplay{Project: p, Journal: j, Filter: f, Force: force}.Do(ctx)
 	if done.Rows > 0 {
-		entry := journal.AuditEntry{At: time.Now(), Who: who(), Did: "replay", Why: why, Count: done.Rows, Subject: "rows of files"}
+		entry := journal.AuditEntry{At: time.Now(), Who: who(), Did: "replay", Why: why, Count: done.Rows,
+			Subject: "rows of files"}
 		err = errors.Join(err, j.Note(ctx, entry))
 		fmt.Fprintf(a.stdout, "%s of files that had gone through put back in line\n", count(done.Rows, "row", "rows"))
 	}

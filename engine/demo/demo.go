@@ -189,8 +189,9 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	ready := make(chan string, 1)
-	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version, Language: d.Language,
-		Ready: func(addr string) { ready <- addr }})
+	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version,
+		Language: d.Language,
+		Ready:    func(addr string) { ready <- addr }})
 	if err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 	receipts := make([]sources.Receipt, len(records))
 	for i, rec := range records {
 		duplicate := i < len(duplicates) && duplicates[i]
-		receipts[positions[i]] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped,
-			Seq: rec.Seq}
+		receipts[positions[i]] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate,
+			Skipped: rec.State == journal.Skipped, Seq: rec.Seq}
 		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
 		if !duplicate {
 			in.trace(rec, start)

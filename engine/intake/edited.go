@@ -122,7 +122,8 @@ func (e *edits) learn(ctx context.Context, rec *journal.Record, namespace string
 		before = replaces
 	}
 	if record != before {
-		e.split = append(e.split, splitRecord{namespace: namespace, id: s.Like(before, rec.ID), into: s.Like(record, rec.ID)})
+		e.split = append(e.split, splitRecord{namespace: namespace, id: s.Like(before, rec.ID),
+			into: s.Like(record, rec.ID)})
 	}
 	for _, id := range []string{own, replaces, before} {
 		if err := e.joins(ctx, namespace, id, record); err != nil {

@@ -46,7 +46,8 @@ func explanationsIn(tag string) (*explanations, error) {
 }
 
 // leftOut parts a description from what holds when the key is left out; needed says which key is needed.
-var leftOut, needed = regexp.MustCompile(`(?s)^(.*); (.*) when left out\.$`), regexp.MustCompile(`(?s)^(.*); ([^;]*needed)\.$`)
+var leftOut, needed = regexp.MustCompile(`(?s)^(.*); (.*) when left out\.$`),
+	regexp.MustCompile(`(?s)^(.*); ([^;]*needed)\.$`)
 
 // ofKinds parts a description from the kinds of lookups that take the key.
 var ofKinds = regexp.MustCompile(`(?s)^With in: ([A-Za-z_. ]+): (.*)$`)

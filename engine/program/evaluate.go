@@ -263,8 +263,8 @@ func InputOf(rec *journal.Record, body any) rules.Input {
 	if strings.HasPrefix(id, Unidentified) {
 		id = ""
 	}
-	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id, FileID: rec.Origin.FileBeside(),
-		Withdrawn: rec.Origin.Withdrawn}
+	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id,
+		FileID: rec.Origin.FileBeside(), Withdrawn: rec.Origin.Withdrawn}
 }
 
 // SourceFields is what expressions see as `source`.

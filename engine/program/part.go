@@ -141,7 +141,8 @@ func (f *Flow) Record(
 	if before.Part != "" {
 		rec.Key = PartName(from.Key[:len(from.Key)-len(partSign)-len(before.Part)], f.Part)
 	}
-	rec.Origin.FileID, rec.Origin.Beside = "", rec.Origin.FileBeside() // it is no row of the file any more: the file does not wait for it
+	// It is no row of the file any more: the file does not wait for it.
+	rec.Origin.FileID, rec.Origin.Beside = "", rec.Origin.FileBeside()
 	return rec, EncodeBody(rec, raw, nil)
 }
 

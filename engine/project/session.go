@@ -202,7 +202,8 @@ func (s *Session) sameText(name string) bool {
 
 // concernsAll tells whether a file is one that every rule may depend on.
 func (s *Session) concernsAll(name string) bool {
-	return name == ConfigFile || isFunctionsFile(name) || strings.HasSuffix(name, "/_defaults.yaml") || strings.HasPrefix(name, MetadataDir+"/")
+	return name == ConfigFile || isFunctionsFile(name) || strings.HasSuffix(name, "/_defaults.yaml") ||
+		strings.HasPrefix(name, MetadataDir+"/")
 }
 
 // compile compiles one rule file. One that is gone is forgotten.

@@ -57,8 +57,8 @@ func (q *Queue) goOn(outcomes []work.Outcome, beside bool) error {
 func (q *Queue) partsOf(flow *program.Flow, from *journal.Record, o *work.Outcome,
 	beside bool) (add []*journal.Record) {
 	s := &o.Settlement
-	if from.Body == nil || from.Origin.Withdrawn || strings.HasPrefix(from.ID, program.Unidentified) || s.State == journal.Skipped ||
-		s.State == journal.Held {
+	if from.Body == nil || from.Origin.Withdrawn || strings.HasPrefix(from.ID, program.Unidentified) ||
+		s.State == journal.Skipped || s.State == journal.Held {
 		return nil
 	}
 	put := func(next *program.Flow, results program.Results, d *program.Delivery) {

@@ -290,7 +290,8 @@ func (c *call) take(found []any, q rules.Question) []any {
 	for _, item := range found {
 		form, _ := item.(map[string]any)
 		content, _ := form["form"].(map[string]any)
-		if (c.asked.XMLNS == "" || content["@xmlns"] == c.asked.XMLNS) && (c.asked.App == "" || form["app_id"] == c.asked.App) {
+		if (c.asked.XMLNS == "" || content["@xmlns"] == c.asked.XMLNS) &&
+			(c.asked.App == "" || form["app_id"] == c.asked.App) {
 			own = append(own, item)
 		}
 	}

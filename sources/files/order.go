@@ -43,7 +43,8 @@ func (in inbox) inOrder(ids []string) []string {
 		tags[id], _ = in.readTag(id) // what cannot be read is offered all the same, first, and says so
 	}
 	slices.SortFunc(ids, func(a, b string) int {
-		return cmp.Or(tags[a].Received.Compare(tags[b].Received), CompareNames(tags[a].Name, tags[b].Name), cmp.Compare(a, b))
+		return cmp.Or(tags[a].Received.Compare(tags[b].Received), CompareNames(tags[a].Name, tags[b].Name),
+			cmp.Compare(a, b))
 	})
 	return ids
 }
