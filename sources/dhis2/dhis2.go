@@ -143,7 +143,7 @@ func (p *pull) once(ctx context.Context) error {
 	case readEvents, readPeople:
 		err = p.tracker(ctx, m, n, info, s)
 	case readValues:
-		err = p.dataValues(ctx, m, n, s)
+		err = p.dataValues(ctx, m, n, info, s)
 	case readAnalytics:
 		err = p.analytics(ctx, m, n, info, s)
 	}

@@ -278,3 +278,60 @@ func TestPagesThatDoNotEnd(t *testing.T) {
 		t.Errorf("%v, after %d pages", err, s.asked)
 	}
 }
+
+// values is a server with data values, as it answers: those changed from a time on.
+type values struct {
+	date string // its clock
+	list []map[string]any
+}
+
+func (v *values) Get(_ context.Context, _, path string, q url.Values) (json.RawMessage, error) {
+	if path == "system/info" {
+		return json.Marshal(map[string]any{"version": "2.42.4.1", "serverDate": v.date})
+	}
+	list := []map[string]any{}
+	for _, one := range v.list {
+		if one["lastUpdated"].(string) >= q.Get("lastUpdated") {
+			list = append(list, one)
+		}
+	}
+	return json.Marshal(map[string]any{"dataValues": list})
+}
+
+// sets knows a data set and an org unit, too.
+type sets struct{ names }
+
+func (sets) Find(_, ref, _ string) (*sources.Thing, []string) {
+	return &sources.Thing{ID: "object00001", Name: ref}, nil
+}
+
+// TestAWrongClockHidesNoDataValue reads what changes now though a clock was years ahead, or was put back years.
+func TestAWrongClockHidesNoDataValue(t *testing.T) {
+	value := func(period, changed string) map[string]any {
+		return map[string]any{"dataElement": "element0001", "period": period, "orgUnit": "object00001", "value": "1",
+			"lastUpdated": changed}
+	}
+	for name, clock := range map[string]struct{ before, date, after, later string }{
+		"ahead": {"2036-01-01T00:00:00.000+0000", "2026-03-01T10:00:00.000", "2026-03-04T12:00:00.000+0000",
+			"2026-03-06T10:00:00.000"},
+		"back": {"2026-03-01T09:00:00.000+0000", "2026-03-01T10:00:00.000", "2015-01-01T12:00:00.000+0000",
+			"2015-01-01T13:00:00.000"},
+	} {
+		s, sink := &values{date: clock.date, list: []map[string]any{value("202601", clock.before)}}, sourcetest.New()
+		p := newPull(&server{}, sink, 10)
+		p.source.c.Lists, p.source.c.Catalog = s, func(string) sources.Catalog { return sets{} }
+		p.rule.Read, p.rule.DataSet, p.rule.OrgUnit = readValues, "Monthly", "Country"
+		if err := p.once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.list, s.date = append(s.list, value("202602", clock.after)), clock.later
+		if err := p.once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(sink.Records(), func(r sources.Record) bool {
+			return r.Body.(map[string]any)["period"] == "202602"
+		}) {
+			t.Errorf("%s: what changed now did not come", name)
+		}
+	}
+}

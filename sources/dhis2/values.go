@@ -42,14 +42,18 @@ type dataValue struct {
 
 // dataValues reads the values of a data set that were entered or changed, one org unit with all below
 // it at a time.
-func (p *pull) dataValues(ctx context.Context, m *maker, n *named, s state) error {
+func (p *pull) dataValues(ctx context.Context, m *maker, n *named, about info, s state) error {
 	q := url.Values{"dataSet": {n.dataSet}, "startDate": {firstPeriod},
 		"endDate": {p.source.c.Now().AddDate(yearsAhead, 0, 0).Format(time.DateOnly)}}
 	if !p.rule.From.IsZero() {
 		q.Set("startDate", p.rule.From.Format(time.DateOnly))
 	}
-	// A value that says that it was changed in the future must not hide those that are changed until then.
+	// A value that says that it was changed in the future must not hide those that are changed until then. The
+	// server's zone is not known; the overlap is longer than any two are apart.
 	now := p.source.c.Now().UTC().Format(valueStamp)
+	if about.now != "" {
+		now = min(now, about.now+"Z")
+	}
 	last := min(s.At, now)
 	since := p.rule.Since
 	if at, err := time.Parse(time.RFC3339Nano, last); err == nil && at.Add(-dayOverlap).After(since) {

@@ -108,35 +108,79 @@ type stretch struct {
 
 // find gives the rows of a stretch, at most so many, and to which row it was looked through.
 func (s stretch) find(q Query, needles [][]byte, most int) (rows []Row, end int) {
+	at := 0 // always where a row begins
+	if len(s.text) > 0 && s.text[0] == '\n' {
+		at = 1
+	}
 	end = len(s.text)
 	if !s.whole { // what is behind belongs to rows that begin before it
-		end = bytes.LastIndexByte(s.text[:min(end, findStep)], '\n') + 1
+		end = s.beginOf(at, min(end, findStep))
 	}
-	for at := 0; at < end; {
-		hit := first(s.text[at:end], needles)
+	for at < end {
+		hit := first(s.text[at-min(at, 1):end], needles)
 		if hit < 0 {
 			return rows, end
 		}
-		hit += at
-		at = hit + 1
+		hit += at - min(at, 1)
 		if s.text[hit] == '\n' { // the row lies behind it
-			if hit++; hit == end {
-				return rows, end
-			}
+			hit++
 		}
-		row, after, ok := s.rowAround(hit)
-		if !ok {
-			continue
+		if hit = max(hit, at); hit >= end {
+			return rows, end
 		}
-		at = after - 1 // the line end before the next row
-		if !q.means(&row) {
+		at = s.beginOf(at, hit)
+		row, after, ok := s.rowAt(at)
+		if at = after; !ok || !q.means(&row) {
 			continue
 		}
 		if rows = append(rows, row); len(rows) == most {
-			return rows, after
+			return rows, at
 		}
 	}
 	return rows, end
+}
+
+// beginOf gives where the row begins that a place lies in or before, from where a row begins that is not behind it.
+// Texts of people may run over lines that look like rows: a line end is one of a row where the quotes before it are
+// paired.
+func (s stretch) beginOf(from, place int) int {
+	part := s.text[from:place]
+	for quotes := bytes.Count(part, quote); ; {
+		line := bytes.LastIndexByte(part, '\n')
+		if line < 0 {
+			return from
+		}
+		if quotes -= bytes.Count(part[line:], quote); quotes%2 == 0 {
+			return from + line + 1
+		}
+		part = part[:line]
+	}
+}
+
+var quote = []byte{'"'}
+
+// rowAt reads the row that begins at a place, and gives where the next one begins.
+func (s stretch) rowAt(begin int) (row Row, after int, ok bool) {
+	after, quotes := begin, 0
+	for {
+		line := bytes.IndexByte(s.text[after:], '\n')
+		if line < 0 {
+			after = len(s.text)
+			break
+		}
+		quotes += bytes.Count(s.text[after:after+line], quote)
+		if after += line + 1; quotes%2 == 0 {
+			break
+		}
+	}
+	c := csv.NewReader(bytes.NewReader(s.text[begin:after]))
+	c.FieldsPerRecord = -1
+	cells, err := c.Read()
+	if err != nil || !wellFormed(cells) {
+		return row, after, false
+	}
+	row, err = resultOf(cells)
+	return row, after, err == nil
 }
 
 // first gives where the first of some texts stands; -1 for none.
@@ -151,29 +195,6 @@ func first(text []byte, needles [][]byte) int {
 		}
 	}
 	return at
-}
-
-// mostLines is over how many line ends the text of one row may run.
-const mostLines = 50
-
-// rowAround reads the row that a place lies in, and gives where the next one begins.
-func (s stretch) rowAround(place int) (row Row, after int, ok bool) {
-	begin := place
-	for range mostLines {
-		begin = bytes.LastIndexByte(s.text[:begin], '\n') + 1
-		c := csv.NewReader(bytes.NewReader(s.text[begin:min(len(s.text), begin+longestRow)]))
-		c.FieldsPerRecord = -1
-		if cells, err := c.Read(); err == nil && wellFormed(cells) {
-			if row, err := resultOf(cells); err == nil && begin+int(c.InputOffset()) > place {
-				return row, begin + int(c.InputOffset()), true
-			}
-		}
-		if begin == 0 {
-			break
-		}
-		begin--
-	}
-	return Row{}, 0, false
 }
 
 // Original gives the path of a finished file whose results lie there: beside them, under their name.

@@ -29,7 +29,7 @@ func written(t testing.TB, n int64) *os.File {
 			fmt.Sprintf("visit%d", i)}, ID: fmt.Sprintf(`form "%d"`, i), Key: fmt.Sprintf("case-%d", i/2)}
 		if i%10 == 0 {
 			row.Outcome = "skipped"
-			row.Problem = diag.Problem{Message: "a text\n12,,3,failed,x,\nof lines", Value: "=1"}
+			row.Problem = diag.Problem{Message: "a text\n12,,3,failed,x,\n1,,1,skipped,forged,,,,,id,key\nof \"lines\"", Value: "=1"}
 		}
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
@@ -44,6 +44,51 @@ func written(t testing.TB, n int64) *os.File {
 	}
 	t.Cleanup(func() { file.Close() })
 	return file
+}
+
+// TestFindIsNotForged takes no line of what people wrote for a row, however it looks, and finds rows of many lines.
+func TestFindIsNotForged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "anc.results.csv")
+	w, err := Open(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := "no number\n9,,9,delivered,forged00001,,,,,id9,key9\n" + `"` + "\n9,,9,delivered,forged00001,,,,,id9,key9\n"
+	for i := int64(1); i <= 9; i++ {
+		row := Row{Record: i, Line: int(i), Outcome: "failed", ID: fmt.Sprintf("id%d", i),
+			Key: strings.Repeat("a\n", 200), Problem: diag.Problem{Message: "wrong", Value: forged}}
+		if err := w.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []Query{{Texts: []string{"id9"}}, {Line: 9}, {Record: 9}, {Texts: []string{"forged00001"}}, {}} {
+		rows, _, err := Find(t.Context(), file, info.Size(), 0, q, Budget{Rows: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 1
+		switch {
+		case len(q.Texts) > 0 && q.Texts[0] == "forged00001":
+			want = 0
+		case len(q.Texts) == 0 && q.Line == 0 && q.Record == 0:
+			want = 9
+		}
+		if len(rows) != want || slices.ContainsFunc(rows, func(r Row) bool { return r.Outcome != "failed" }) {
+			t.Errorf("%+v finds %+v", q, rows)
+		}
+	}
 }
 
 // all looks until the end, so many bytes and rows at a time.
