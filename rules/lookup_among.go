@@ -31,23 +31,39 @@ func (c *compiler) readAmong(l *Lookup, r settings.Reader) {
 		c.fault(n.Place(), "wrong-shape", "among: takes one name", "write the name, code or UID alone")
 		return
 	}
-	a := d.Among(l.Collection, n.Value)
-	switch {
-	case a.What == "":
-		c.fault(r.Config.Key("among").Place(), "unknown-key", fmt.Sprintf("%s belong to nothing that could be named",
-			l.Collection), "among: is for options, programStages, categoryOptions, categoryOptionCombos and organisationUnits")
-	case l.Collection == orgUnits && d.Lacks(Members):
-		c.notRead(n, "which org units are in the group")
-	case len(a.Ambiguous) > 0:
-		c.fault(n.Place(), "ambiguous-name", fmt.Sprintf("several are called %q: %s", n.Value,
-			diag.Names(a.Ambiguous, "and")), "use its code or UID")
-	case a.ID == "":
-		c.fault(n.Place(), "unknown-object", fmt.Sprintf("there is no %s %q", a.What, n.Value),
-			diag.Suggest(n.Value, d.AmongNames(l.Collection), a.What+"s"))
-	default:
+	if a, ok := c.amongOf(d, l.Collection, n, r.Config.Key("among"), ""); ok {
 		l.among = a.Holds
 		l.use(a.ID, n.Place())
 	}
+}
+
+// amongOf finds what objects of a collection belong to; server names whose they are where that is not clear.
+// ok is false where it is not there, which is then reported.
+func (c *compiler) amongOf(d Directory, collection string, n, key *yamlnode.Node, server string) (a Among, ok bool) {
+	a = d.Among(collection, n.Value)
+	switch {
+	case a.What == "":
+		c.fault(key.Place(), "unknown-key", fmt.Sprintf("%s belong to nothing that could be named", collection),
+			"among: is for options, programStages, categoryOptions, categoryOptionCombos and organisationUnits")
+	case collection == orgUnits && d.Lacks(Members):
+		c.notRead(n, "which org units are in the group")
+	case len(a.Ambiguous) > 0:
+		message := fmt.Sprintf("several are called %q: %s", n.Value, diag.Names(a.Ambiguous, "and"))
+		if server != "" {
+			message = fmt.Sprintf("several are called %q at the server %q: %s", n.Value, server,
+				diag.Names(a.Ambiguous, "and"))
+		}
+		c.fault(n.Place(), "ambiguous-name", message, "use its code or UID")
+	case a.ID == "":
+		message := fmt.Sprintf("there is no %s %q", a.What, n.Value)
+		if server != "" {
+			message = fmt.Sprintf("the server %q has no %s %q", server, a.What, n.Value)
+		}
+		c.fault(n.Place(), "unknown-object", message, diag.Suggest(n.Value, d.AmongNames(collection), a.What+"s"))
+	default:
+		return a, true
+	}
+	return a, false
 }
 
 // readCollection tells of a collection that the sync did not read, or not all of it.

@@ -35,8 +35,9 @@ type Rule struct {
 
 	bases       []*yamlnode.Document // those files
 	library     *Library
-	shared      []string   // names of what the rule uses of the library
-	place       diag.Place // of the name
+	between     []*ValueMap // made of the metadata of two servers
+	shared      []string    // names of what the rule uses of the library
+	place       diag.Place  // of the name
 	serverPlace diag.Place
 	namespace   namespace
 	ids         []*declaredIDs
@@ -207,6 +208,7 @@ type Environment struct {
 
 // ServerEnv is what lookups search at one server: its snapshot, and what it is asked for.
 type ServerEnv struct {
+	Name      string // as culvert.yaml names it
 	Directory Directory
 	Asked     AskedKind
 }

@@ -24,7 +24,8 @@ type ValueMap struct {
 	other   string // of policyValue
 	folded  bool
 	outputs []MapOutput
-	file    string // of a map in a CSV file
+	file    string   // of a map in a CSV file
+	between *pairing // of a map between two servers
 }
 
 // otherPolicy says what a value does that is not in the map.
@@ -135,6 +136,9 @@ func (m *ValueMap) Map(v any) (any, error) {
 	case policyValue:
 		return m.other, nil
 	}
+	if f := m.unpaired(in); f != nil {
+		return nil, f
+	}
 	f := &Failure{Problem: diag.Problem{
 		Code: "unmapped-value", Message: fmt.Sprintf("the value is not in %s", m.label()), Place: m.Place, Value: clip(in),
 		Hint: "add the value to the map, or say with other: what becomes of such values; then replay the record",
@@ -178,6 +182,9 @@ func (m *ValueMap) find(in string) (string, bool) {
 // must be in the map, or with `other: blank` at least one, the others being left out.
 func (m *ValueMap) choices(in string) ([]any, bool) {
 	words := strings.Fields(in)
+	if m.between != nil { // as DHIS2 writes the options of a value that has several
+		words = strings.Split(in, ",")
+	}
 	if len(words) < 2 {
 		return nil, false
 	}

@@ -72,7 +72,7 @@ func (c *compiler) valueMap(at, n *yamlnode.Node) *ValueMap {
 	if n.Kind != yamlnode.Mapping || n.Refused() {
 		return m // the schema has said so
 	}
-	if !isLongMap(n) {
+	if !isLongMap(n) && !c.isBetween(n) {
 		b.entries(n, true)
 	} else {
 		b.long(n)
@@ -92,7 +92,14 @@ type mapBuilder struct {
 }
 
 func (b *mapBuilder) long(n *yamlnode.Node) {
-	keys := settings.Keys(mapKeys)
+	between := b.isBetween(n)
+	fields := slices.DeleteFunc(slices.Clone(mapKeys), func(f settings.Field) bool {
+		return !between && len(f.With) == 1 && f.With[0] == "in"
+	})
+	if between {
+		fields = settings.With(mapKeys, "in")
+	}
+	keys := settings.Keys(fields)
 	for _, p := range n.Pairs() {
 		if !slices.Contains(keys, p.Key.Value) {
 			b.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q beside values:", p.Key.Value),
@@ -111,6 +118,9 @@ func (b *mapBuilder) long(n *yamlnode.Node) {
 	}
 	if other := n.Get("other"); other != nil {
 		b.other(other)
+	}
+	if between {
+		b.fromServers(n)
 	}
 }
 

@@ -62,7 +62,7 @@ func (l *Loader) library(p *Project, held []string) error {
 		files = append(files, rules.LibraryFile{Path: name, Text: text})
 	}
 	library, findings := rules.LoadLibrary(files, rules.Environment{ReadFile: p.read, Now: l.now(), Zone: p.Config.Zone,
-		Missing: p.Config.Missing})
+		Missing: p.Config.Missing, Server: p.serverEnv})
 	p.Library = library
 	p.Findings.Add(findings...)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -19,8 +20,17 @@ type Uses map[string][]string
 // Uses lists where the rules of a server use metadata objects.
 func (p *Project) Uses(server string) Uses {
 	out := Uses{}
+	paired := func(list []*rules.ValueMap) {
+		for _, m := range list {
+			for _, use := range m.Paired(server) {
+				out[use.ID] = append(out[use.ID], placeOf(use.Place))
+			}
+		}
+	}
+	paired(p.Library.Between())
 	for _, r := range p.Rules {
 		if r.Rule != nil {
+			paired(r.Between())
 			for _, l := range r.Lookups {
 				if at := l.Server(); at != server && (at != "" || r.Server != server) {
 					continue

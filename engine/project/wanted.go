@@ -20,10 +20,10 @@ var (
 // maxRuleFile bounds the files that are looked at.
 const maxRuleFile = 4 << 20
 
-// Wanted tells what the rules of a project folder ask of a sync beyond what it always reads.
+// Wanted tells what the rules and shared value maps of a project folder ask of a sync beyond what it always reads.
 func Wanted(root string) (metadata.Wanted, error) {
 	var w metadata.Wanted
-	err := Walk(filepath.Join(root, RulesDir), func(path string, d fs.DirEntry) error {
+	look := func(path string, d fs.DirEntry) error {
 		ext := strings.ToLower(filepath.Ext(path))
 		if d.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
@@ -38,6 +38,11 @@ func Wanted(root string) (metadata.Wanted, error) {
 		w.Users = w.Users || asksUsers.Match(text)
 		w.GroupMembers = w.GroupMembers || asksMembers.Match(text)
 		return nil
-	})
-	return w, err
+	}
+	for _, dir := range []string{RulesDir, FunctionsDir} {
+		if err := Walk(filepath.Join(root, dir), look); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
 }
