@@ -27,6 +27,7 @@ type Sheet struct {
 	// Findings are those of the file, warnings too; Elsewhere counts those of other files of the project.
 	Findings  []Found
 	Elsewhere int
+	Fields    bool // the file holds fields that rules include, and nothing of a rule
 	Skipped   bool // the filter refuses the record
 	Failure   *rules.Failure
 	Record    any  // that was evaluated; nil: none
@@ -152,10 +153,11 @@ func (l *Local) Sheet(ctx context.Context, drafts Drafts, name string, pick Pick
 // sheetMaker makes one sheet.
 type sheetMaker struct {
 	*view
-	local *Local
-	sheet *Sheet
-	steps map[spot][]rules.Step // of the record, by where their expressions begin
-	form  *form.Form            // that the record came from, or nil
+	local   *Local
+	sheet   *Sheet
+	steps   map[spot][]rules.Step            // of the record, by where their expressions begin
+	foreign map[string]map[spot][]rules.Step // those of other files, by their names
+	form    *form.Form                       // that the record came from, or nil
 }
 
 func (m *sheetMaker) make(ctx context.Context, pick Pick) {
@@ -177,6 +179,7 @@ func (m *sheetMaker) make(ctx context.Context, pick Pick) {
 	}
 	take := takerOf(m.sheet.Findings)
 	root := m.view.out.root
+	m.sheet.Fields = holdsFields(m.doc.name, root)
 	for _, key := range []string{"when", "id", "key", "version"} {
 		if e := root.child(key); e != nil {
 			m.sheet.Settings = append(m.sheet.Settings, m.rows(e, key, take)...)
@@ -196,6 +199,17 @@ func (m *sheetMaker) make(ctx context.Context, pick Pick) {
 		}
 	}
 	m.sheet.Maps = m.maps(take)
+}
+
+// holdsFields tells whether a file has fields that rules include, by its keys, none of which a rule has.
+func holdsFields(name string, root *entry) bool {
+	keys := schemas.Root(schemas.Rule).Properties.ByKey
+	for _, e := range root.list() {
+		if keys[e.key] != nil {
+			return false
+		}
+	}
+	return !project.IsRuleFile(name) && len(root.list()) > 0
 }
 
 // takerOf gives the findings that begin in a part of the text, each once: to whoever asks first.

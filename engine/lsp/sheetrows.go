@@ -93,12 +93,22 @@ const maxValues = 3
 
 // valuesAt gives what the value of an entry comes to: once, or for each item.
 func (m *sheetMaker) valuesAt(e *entry) (out []Value, count int) {
-	var steps []rules.Step
-	for at, list := range m.steps {
-		if !at.before(e.from) && at.before(e.to) {
-			steps = append(steps, list...)
+	_, body := action(e.path())
+	return valuesOf(stepsAt(m.steps, e.from, e.to), body.child("for_each") != nil)
+}
+
+// stepsAt gives the steps of a record that lie in a part of a text.
+func stepsAt(steps map[spot][]rules.Step, from, to spot) (out []rules.Step) {
+	for at, list := range steps {
+		if !at.before(from) && at.before(to) {
+			out = append(out, list...)
 		}
 	}
+	return out
+}
+
+// valuesOf gives what steps come to: once, or for each item.
+func valuesOf(steps []rules.Step, each bool) (out []Value, count int) {
 	field := slices.ContainsFunc(steps, func(s rules.Step) bool { return s.What == "field" || s.What == "value" })
 	for _, s := range steps {
 		if field && s.What != "field" && s.What != "value" {
@@ -120,7 +130,7 @@ func (m *sheetMaker) valuesAt(e *entry) (out []Value, count int) {
 			out = append(out, v)
 		}
 	}
-	if _, body := action(e.path()); body.child("for_each") == nil && len(out) > 1 {
+	if !each && len(out) > 1 {
 		return out[:1], 1 // what is asked for twice, such as a person's id, is the same twice
 	}
 	return out, count
@@ -160,14 +170,22 @@ func (m *sheetMaker) inherited(number int, e *entry, below []string, own *entry)
 			own.child(p.Key.Value) != nil {
 			continue
 		}
-		text := p.Value.Value
-		if n := p.Value.Get("from"); n != nil {
-			text = n.Value
-		} else if n := p.Value.Get("value"); n != nil {
-			text = n.Value
+		r := Row{Name: p.Key.Value, Key: p.Key.Value, Mapped: true, Text: p.Value.Value, File: file,
+			Line: p.Key.Place().Range.Start.Line, Input: InputText}
+		from, value, mapped := p.Value.Get("from"), p.Value.Get("value"), p.Value.Get("map")
+		at := p.Value
+		switch {
+		case from != nil:
+			at, r.Text = from, from.Value
+		case value != nil:
+			at, r.Text, r.Literal = value, value.Value, true
 		}
-		out = append(out, Row{Name: p.Key.Value, Key: p.Key.Value, Mapped: true, Text: text, File: file,
-			Line: p.Key.Place().Range.Start.Line, Input: InputText})
+		if mapped != nil {
+			r.Map, r.Inline = mapped.Value, mapped.Kind != yamlnode.Scalar
+		}
+		begin, end := spotOf(at.Place().Range.Start), spotOf(at.Place().Range.End)
+		r.Values, r.Count = valuesOf(stepsAt(m.foreign[file], begin, spot{end.line, end.col + 1}), e.child("for_each") != nil)
+		out = append(out, r)
 	}
 	return out
 }

@@ -140,7 +140,7 @@ func holds(text, expr string) bool {
 
 // evaluate runs the rule on the record. Lines with mistakes are left out, so that the others have their values.
 func (m *sheetMaker) evaluate(ctx context.Context) {
-	m.steps = map[spot][]rules.Step{}
+	m.steps, m.foreign = map[spot][]rules.Step{}, map[string]map[spot][]rules.Step{}
 	r := m.sheet.Rule
 	if r == nil || r.Rule == nil || m.sheet.Record == nil {
 		return
@@ -210,11 +210,18 @@ func (m *sheetMaker) run(r *project.Rule) {
 	}
 	count := 0
 	keep := func(s rules.Step) {
-		if count++; count > maxKept || s.Place.File != m.doc.name {
+		if count++; count > maxKept {
 			return
 		}
+		steps := m.steps
+		if file := s.Place.File; file != m.doc.name {
+			if m.foreign[file] == nil {
+				m.foreign[file] = map[spot][]rules.Step{}
+			}
+			steps = m.foreign[file]
+		}
 		at := spotOf(s.Place.Range.Start)
-		m.steps[at] = append(m.steps[at], s)
+		steps[at] = append(steps[at], s)
 	}
 	in := rules.Input{Body: m.sheet.Record,
 		Source:  rehearsal.Source(m.sheet.Sample.File, m.sheet.Sample.Record, m.sheet.Sample.Records),

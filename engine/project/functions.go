@@ -36,7 +36,7 @@ func FunctionFiles(dir string) ([]string, error) {
 // isFunctionsFile tells whether a file of the project would be taken for one of functions.
 func isFunctionsFile(name string) bool {
 	rest, ok := strings.CutPrefix(name, FunctionsDir+"/")
-	return ok && isRuleFile(RulesDir+"/"+rest)
+	return ok && IsRuleFile(RulesDir+"/"+rest)
 }
 
 // library reads the functions and value maps that the rules share. held are files that an editor holds,

@@ -145,7 +145,7 @@ func (s *Session) ruleFiles() ([]string, error) {
 		return nil, err
 	}
 	for name := range s.overlay {
-		if isRuleFile(name) && !slices.Contains(paths, name) {
+		if IsRuleFile(name) && !slices.Contains(paths, name) {
 			paths = append(paths, name)
 		}
 	}
@@ -153,8 +153,8 @@ func (s *Session) ruleFiles() ([]string, error) {
 	return paths, nil
 }
 
-// isRuleFile tells whether a file of the project would be taken for a rule.
-func isRuleFile(name string) bool {
+// IsRuleFile tells whether a file of the project would be taken for a rule.
+func IsRuleFile(name string) bool {
 	parts := strings.Split(name, "/")
 	base := parts[len(parts)-1]
 	if parts[0] != RulesDir || len(parts) < 2 || strings.HasPrefix(base, "_") || !strings.HasSuffix(base, ".yaml") &&
@@ -175,7 +175,7 @@ func (s *Session) Change(ctx context.Context, names ...string) (compiled []strin
 	}
 	todo := map[string]bool{}
 	for _, name := range names {
-		if _, known := s.rules[name]; known || isRuleFile(name) {
+		if _, known := s.rules[name]; known || IsRuleFile(name) {
 			if known && s.sameText(name) {
 				continue
 			}

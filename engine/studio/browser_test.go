@@ -136,12 +136,73 @@ func TestAMapIsFilled(t *testing.T) {
 	}
 }
 
+// studioPages are the kinds of pages that there are.
+var studioPages = map[string]string{"overview": "/", "rule": "/rule/" + registration,
+	"missing": "/rule/rules/none.yaml", "begin": "/new"}
+
+// TestIncludedFieldsInABrowser shows fields that a rule includes with their values and a link to their file, which says
+// what it is. A field of the rule's own is changed in one line of the rule.
+func TestIncludedFieldsInABrowser(t *testing.T) {
+	f := serve(t, "shared")
+	const rule, fields = "rules/register.yaml", "snippets/person.yaml"
+	f.write(rule, strings.Replace(f.text(rule), "\nlookups:", "\non_failure: stop\nlookups:", 1))
+	ctx, c := browser(t, f)
+	before, included := f.text(rule), f.text(fields)
+	run(ctx, t, "see included fields", chromedp.Navigate(f.srv.URL+"/rule/"+rule),
+		saying(row("First name", ".says"), fields), saying(row("First name", ".comes"), "Awa"),
+		saying(row("Sex", ".comes"), "FEMALE"), saying(row("Date of birth", ".comes"), "1996-07-01"),
+		chromedp.WaitNotPresent(row("First name", ".expr"), chromedp.ByQuery))
+	run(ctx, t, "change a field of its own", typing(row("National ID", ".expr"), `known(trigger.id)`),
+		saying(row("National ID", ".comes"), "r-1"), chromedp.KeyEvent(kb.Escape), saying(row("Sex", ".comes"), "FEMALE"),
+		click("#save"), saying("#saved", "Saved"))
+	gone, come := difference(before, f.text(rule))
+	if len(gone) != 1 || len(come) != 1 || come[0] != "        National ID: known(trigger.id)" {
+		t.Errorf("went %q, came %q", gone, come)
+	}
+	browsertest.Accessible(ctx, t)
+	run(ctx, t, "go to the file", click(row("First name", `a[href="/rule/`+fields+`"]`)),
+		saying(".cm-content", "full_name("), saying(".notice", "Rules include the fields of this file"))
+	browsertest.Accessible(ctx, t)
+	if f.text(fields) != included {
+		t.Errorf("the included file changed:\n%s", f.text(fields))
+	}
+	for _, said := range c.Take() {
+		t.Errorf("the browser says: %s", said)
+	}
+}
+
+// TestPagesInEachLanguage checks the pages in French and Portuguese.
+func TestPagesInEachLanguage(t *testing.T) {
+	f := serve(t, "anc")
+	ctx, c := browser(t, f)
+	for code, title := range map[string]string{"fr": "Règles", "pt": "Regras"} {
+		run(ctx, t, "choose "+code, chromedp.Navigate(f.srv.URL+"/"), click(`.languages [value="`+code+`"]`),
+			saying("h1", title))
+		for name, path := range studioPages {
+			t.Run(code+"/"+name, func(t *testing.T) {
+				var lang string
+				run(ctx, t, "look", chromedp.Navigate(f.srv.URL+path), chromedp.WaitReady("main"),
+					chromedp.Evaluate(`document.documentElement.lang`, &lang))
+				if lang != code {
+					t.Errorf("the page is in %q", lang)
+				}
+				full(ctx, t, name+"-"+code)
+				browsertest.Accessible(ctx, t)
+			})
+		}
+	}
+	for _, said := range c.Take() {
+		if !strings.Contains(said, "404") {
+			t.Errorf("the browser says: %s", said)
+		}
+	}
+}
+
 // TestPagesInABrowser looks at the pages on a desk and on a phone.
 func TestPagesInABrowser(t *testing.T) {
 	f := serve(t, "anc")
 	ctx, c := browser(t, f)
-	for name, path := range map[string]string{"overview": "/", "rule": "/rule/" + registration,
-		"missing": "/rule/rules/none.yaml", "begin": "/new"} {
+	for name, path := range studioPages {
 		for size, s := range map[string][2]int64{"desk": {1366, 900}, "phone": {360, 740}} {
 			t.Run(name+"/"+size, func(t *testing.T) {
 				c.Take()
