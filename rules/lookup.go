@@ -166,7 +166,8 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	if way == "" {
 		return l
 	}
-	home, ok := c.env, true
+	home := c.env
+	var ok bool
 	if l.server, ok = c.lookupServer(n); !ok {
 		for _, word := range c.lookupWords(n) {
 			c.used[word] = true

@@ -106,13 +106,27 @@ func (w *Weekly) Next(t time.Time) time.Time {
 			continue
 		}
 		for _, h := range hours {
-			at := time.Date(year, month, day, int(h.From/time.Hour), int(h.From/time.Minute)%60, 0, 0, w.Zone)
+			at := moment(year, month, day, h.From, w.Zone)
 			if at.After(t) && (first.IsZero() || at.Before(first)) {
 				first = at
 			}
 		}
 	}
 	return first
+}
+
+// moment gives when the clocks of a zone show a time of a day; where they are put over it, when that is done.
+func moment(year int, month time.Month, day int, clock time.Duration, zone *time.Location) time.Time {
+	at := time.Date(year, month, day, int(clock/time.Hour), int(clock/time.Minute)%60, 0, 0, zone)
+	shown := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+	if shown == clock {
+		return at
+	}
+	if _, end := at.ZoneBounds(); at.Day() != day || shown < clock {
+		return end
+	}
+	begin, _ := at.ZoneBounds()
+	return begin
 }
 
 // days are the names of the days, the short ones as rules write them.

@@ -104,3 +104,26 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestNextWhereClocksArePutForward opens with the first moment after the hour that no clock shows.
+func TestNextWhereClocksArePutForward(t *testing.T) {
+	for name, c := range map[string]struct{ hours, from, want string }{
+		"Africa/Cairo":     {"00:15-06:00", "2026-04-23T20:00:00Z", "2026-04-23T22:00:00Z"},
+		"America/New_York": {"02:30-06:00", "2026-03-08T05:00:00Z", "2026-03-08T07:00:00Z"},
+	} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hours, err := ParseDaily(c.hours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, _ := time.Parse(time.RFC3339, c.from)
+		w := &Weekly{Hours: []Daily{hours}, Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Zone: zone}
+		next := w.Next(from)
+		if next.UTC().Format(time.RFC3339) != c.want || !w.Open(next) || w.Open(next.Add(-time.Second)) {
+			t.Errorf("%s: %s", name, next.UTC())
+		}
+	}
+}
