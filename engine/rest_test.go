@@ -159,3 +159,43 @@ func TestRetryOfARule(t *testing.T) {
 		t.Errorf("%d tries", tries.Load())
 	}
 }
+
+// TestStopOnRowsOfAFile stops at rows that fail by themselves and at one that the server refuses: what is before each
+// has arrived, the failure is on record, nothing behind it is sent before somebody lets the rule go on, and then it goes on.
+func TestStopOnRowsOfAFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, &program.Program{Rules: map[string]*program.Flow{"visits": saying(t, "visits", "on_failure: stop\n")}})
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if v.ID == "v9" {
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+				Problem: diag.Problem{Code: "E1120", Message: "the day is in the future"}}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	f := w.drop("visits", "visits.csv", visitsCSV(12, 3, func(row int, cells []string) {
+		if row == 3 || row == 4 || row == 7 {
+			cells[2] = "many"
+		}
+	}))
+	ctx := context.Background()
+	for failed, arrived := range []int{2, 2, 4, -1} { // -1: rows behind the refused one were in its batch
+		w.until(fmt.Sprintf("failure %d is on record and the rule paused", failed+1), func() bool {
+			c, err := controls.Read(ctx, w.journal)
+			return err == nil && c.Rules["visits"] != nil && w.states()[journal.Failed] == failed+1
+		})
+		if n := w.target.count(); arrived >= 0 && n != arrived {
+			t.Errorf("at failure %d, %d rows have arrived, want %d", failed+1, n, arrived)
+		}
+		if err := controls.ResumeRule(ctx, w.journal, "visits", controls.Pause{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.finished(f)
+	if got := w.file(f.ID); got.Rows != 12 || got.Failed != 4 || got.Delivered != 8 {
+		t.Errorf("file: %+v", got)
+	}
+	if outcomes, lines := w.results("visits.csv"); lines != 12 || outcomes[3] != "failed" || outcomes[12] != "delivered" {
+		t.Errorf("%d lines of results: %v", lines, outcomes)
+	}
+}

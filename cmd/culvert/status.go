@@ -56,6 +56,9 @@ func printOverview(w io.Writer, o status.Overview) {
 	for _, name := range slices.Sorted(maps.Keys(o.Paused.Rules)) {
 		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name,
 			o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
+		if p := o.Paused.Rules[name]; p.Why != "" {
+			fmt.Fprintf(w, "  by %s: %s\n", p.Who, p.Why)
+		}
 	}
 	printResting(w, o)
 	printEncryption(w, o.Encryption)

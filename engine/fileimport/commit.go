@@ -27,6 +27,7 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for ending := false; ; {
+		closed := run.isClosed() // asked first: what was settled before is recorded
 		rows, all := run.next(commitRows)
 		if len(rows) > 0 {
 			if err := run.commit(out, rows); err != nil {
@@ -37,7 +38,7 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 		if all {
 			return nil
 		}
-		if ending || run.isClosed() {
+		if ending || closed {
 			return context.Canceled
 		}
 		select {
@@ -99,6 +100,7 @@ func (run *fileRun) commit(out *results.Writer, rows []*fileRow) error {
 	run.mu.Lock()
 	run.file = progress
 	run.mu.Unlock()
+	run.recorded.Notify()
 	m.Queue.Requeued(awaited, b.Keys)
 	run.room.Release(weight)
 	if len(b.New) > 0 {

@@ -315,7 +315,7 @@ func (m *Importer) begin(ctx context.Context, f journal.File, flow *program.Flow
 		m: m, flow: flow, dispatcher: m.Dispatcher(flow.Server), room: m.room[flow.Server], plan: plan, before: before,
 		cancel: cancel, epoch: epoch,
 		source: f.File, places: f, from: f.Next, file: f,
-		read: make(chan struct{}), done: make(chan struct{}), touched: await.NewSignal(),
+		read: make(chan struct{}), done: make(chan struct{}), touched: await.NewSignal(), recorded: await.NewSignal(),
 	}
 	m.mu.Lock()
 	for _, other := range m.runs {

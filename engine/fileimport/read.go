@@ -46,7 +46,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	submit.Go(func() {
 		for c := range chunks {
 			<-c.done
-			run.submit(c)
+			run.submit(ctx, c)
 			handedOn.Done()
 		}
 	})
@@ -220,47 +220,4 @@ func (run *fileRun) trace(row *fileRow) {
 	run.m.Trace.Step(tracing.Step{Name: "evaluate", Rule: run.flow.Rule.Name, Record: row.id,
 		Received: run.source.Received, Start: now, End: now, State: string(row.outcome.State), Unchanged: row.outcome.Unchanged,
 		Code: row.outcome.Problem.CodeOf(), Last: true})
-}
-
-// submit hands the rows of a chunk on, in order.
-func (run *fileRun) submit(c *chunk) {
-	run.mu.Lock()
-	if run.closed {
-		run.mu.Unlock()
-		for _, row := range c.rows {
-			run.room.Release(row.weight)
-		}
-		return
-	}
-	run.rows = append(run.rows, c.rows...)
-	run.last = c.rows[len(c.rows)-1].number
-	run.mu.Unlock()
-	run.noteRepeated(c.rows)
-	for _, row := range c.rows {
-		if o := &row.outcome; row.settled {
-			if o.State == journal.Failed && run.m.Failed(run.flow, o.Problem) != nil {
-				return // the runner ends
-			}
-			run.m.Metrics.Settled(run.flow.Name(), run.flow.Server, o.State, o.Unchanged, o.Problem)
-			run.trace(row)
-		}
-	}
-	if settled := run.settledParts(c); len(settled) > 0 && run.m.Queue.GoOn(settled) != nil {
-		return // the runner ends
-	}
-	run.m.Queue.EnterRows(c.works)
-	run.touched.Notify()
-}
-
-// settledParts lists the rows of a chunk that needed no server, where the rule has further parts.
-func (run *fileRun) settledParts(c *chunk) (list []work.Outcome) {
-	if len(run.flow.Next)+len(run.flow.Beside) == 0 {
-		return nil
-	}
-	for i, row := range c.rows {
-		if row.settled && c.errs[i] == nil {
-			list = append(list, work.Outcome{Work: row, Settlement: row.outcome.Settlement})
-		}
-	}
-	return list
 }

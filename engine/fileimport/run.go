@@ -53,6 +53,8 @@ type fileRun struct {
 	closed  bool         // given up
 	reason  error        // why, nil when only the rule has changed
 	touched await.Signal
+
+	recorded await.Signal // progress, for rows that wait for it before they are handed on
 }
 
 func (run *fileRun) isClosed() bool {

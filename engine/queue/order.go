@@ -59,12 +59,12 @@ func (q *Queue) Settle(done work.Batch) error {
 	rows := make([]work.RowOutcome, len(done.Outcomes))
 	var records []*journal.Record
 	for i, o := range done.Outcomes {
-		if o.Settlement.State == journal.Failed {
-			if err := q.Failed(o.Flow(), o.Settlement.Problem); err != nil {
+		works[i] = o.Work
+		if _, row := o.Work.(work.Row); !row {
+			if err := q.stop(o); err != nil {
 				return err
 			}
 		}
-		works[i] = o.Work
 		switch w := o.Work.(type) {
 		case *record:
 			s := o.Settlement
@@ -95,10 +95,25 @@ func (q *Queue) Settle(done work.Batch) error {
 		}
 		row.Settle(rows[i])
 	}
+	for _, o := range done.Outcomes { // a paused rule's file takes no more outcomes, so that its rows come first
+		if _, row := o.Work.(work.Row); row {
+			if err := q.stop(o); err != nil {
+				return err
+			}
+		}
+	}
 	q.Settled(records, b.Settlements)
 	q.forget(records)
 	q.finish(works...)
 	return nil
+}
+
+// stop pauses the rule of what failed, where the rule says so.
+func (q *Queue) stop(o work.Outcome) error {
+	if o.Settlement.State != journal.Failed {
+		return nil
+	}
+	return q.Failed(o.Flow(), o.Settlement.Problem)
 }
 
 // addRow adds what a settled row is to others of its key to a batch. The lock of its key stays
