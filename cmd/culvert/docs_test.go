@@ -352,3 +352,29 @@ func awaitLine(command string) string {
 	return fmt.Sprintf("for i in $(seq 300); do if %s >/dev/null 2>&1; then break; fi; sleep 0.2; done\n%s >/dev/null\n",
 		command, command)
 }
+
+// TestCookbookNamesEveryExample finds rules of the examples that the cookbook does not list.
+func TestCookbookNamesEveryExample(t *testing.T) {
+	book, err := os.ReadFile("../../docs/cookbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range examples.Names() {
+		_, section, found := strings.Cut(string(book), "\n`culvert init --example "+name+" my-copy`\n")
+		if !found {
+			t.Errorf("no section of the project %s", name)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		files, err := filepath.Glob("../../rules/examples/" + name + "/rules/*.yaml")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("rules of %s: %v", name, err)
+		}
+		for _, file := range files {
+			rule := strings.TrimSuffix(filepath.Base(file), ".yaml")
+			if !strings.HasPrefix(rule, "_") && !strings.Contains(section, "\n| `"+rule+"` |") {
+				t.Errorf("the section of %s does not say what the rule %s does", name, rule)
+			}
+		}
+	}
+}

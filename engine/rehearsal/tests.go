@@ -191,7 +191,8 @@ func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
 		file = t.Sample
 	}
 	if file == "" {
-		return nil, errors.New("neither the test nor the trigger names a sample")
+		return nil, errors.New("neither the test nor the trigger names a sample: save a real record as samples/NAME.json, " +
+			"without anybody's data, and write sample: at the trigger, or give the file to `culvert try RULE FILE`")
 	}
 	return f.Loader.Sample(f.Dir, t, strings.TrimPrefix(file, "./"))
 }
