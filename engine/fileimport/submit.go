@@ -77,6 +77,7 @@ func (run *fileRun) awaitRecorded(ctx context.Context) bool {
 
 // enter hands rows on together; false when the run is given up or the runner ends.
 func (run *fileRun) enter(c *chunk) bool {
+	run.noteRepeated(c.rows) // first: once they are among the run's rows they may be recorded
 	run.mu.Lock()
 	if run.closed {
 		run.mu.Unlock()
@@ -86,7 +87,6 @@ func (run *fileRun) enter(c *chunk) bool {
 	run.rows = append(run.rows, c.rows...)
 	run.last = c.rows[len(c.rows)-1].number
 	run.mu.Unlock()
-	run.noteRepeated(c.rows)
 	for _, row := range c.rows {
 		if o := &row.outcome; row.settled {
 			if o.State == journal.Failed && run.m.Failed(run.flow, o.Problem) != nil {
