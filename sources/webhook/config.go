@@ -33,7 +33,7 @@ func (Kind) Settings() settings.Spec {
 		Example: "webhook: {path: /commcare/forms}",
 		Fields: []settings.Field{
 			{Name: "path", Required: true, Hint: "write path: /commcare/forms, or any other path of your own",
-				Doc: "the path of the URL, such as /commcare/forms, or /fhir/* for all below it. Several rules may share one: " +
+				Doc: "the path of the URL, such as /commcare/forms, or /fhir/* for that one and all below it. Several rules may share one: " +
 					"each gets every record whose sender it lets in, and chooses with `when`"},
 			{Name: "auth", Type: settings.Mapping, LeftOut: "`webhook_auth` of culvert.yaml", Fields: authFields(),
 				Doc: "how senders show who they are, in one way: basic, bearer, hmac, api_key, or none: true. Secrets as ${NAME}"},
@@ -347,25 +347,32 @@ func (c *configReader) headers() []string {
 	return list
 }
 
+// errNothingThere says that a body has nothing where a rule looks for its records: an empty list holds none, but a
+// body without the list may be of another kind, which must not be taken for an empty one.
+var errNothingThere error = &refusal{http.StatusUnprocessableEntity,
+	"the body has nothing where the rule looks for its records", "compare it with items: in the rule"}
+
 // items compiles the expression that picks the records out of a body.
 func (c *configReader) items() func(any) ([]any, error) {
 	program := c.Program("items", expression.List)
 	if program == nil {
 		return nil
 	}
+	plain := c.Program("items", expression.Anything) // a list of nothing is empty; this tells whether there was one
 	return func(body any) ([]any, error) {
 		v, err := program.Run(expression.Env{"trigger": body})
 		if err != nil {
 			return nil, err
 		}
-		switch v := v.(type) {
-		case []any:
-			return v, nil
-		case map[string]any:
-			return []any{v}, nil
-		case nil:
-			return nil, nil
+		list, ok := v.([]any)
+		if !ok {
+			return nil, errors.New("items gives neither a list nor an object")
 		}
-		return nil, errors.New("items gives neither a list nor an object")
+		if len(list) == 0 && plain != nil {
+			if v, err = plain.Run(expression.Env{"trigger": body}); err == nil && v == nil {
+				return nil, errNothingThere
+			}
+		}
+		return list, nil
 	}
 }

@@ -186,11 +186,16 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 		return h.takeTables(w, r, ref, tables, body, now)
 	}
 	var records []sources.Record
+	var elsewhere error // of a rule that looks for records where this body has nothing; another rule may know it
 	for i := range routes {
 		list, err := routes[i].records(r, body, from, now,
 			tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take, Once: true})
 		if errors.Is(err, tree.ErrNoRoom) {
 			return nil, busy(w, time.Second, "too many requests are under way")
+		}
+		if errors.Is(err, errNothingThere) {
+			elsewhere = err
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -198,7 +203,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 		records = append(records, list...)
 	}
 	if len(records) == 0 {
-		return receiptOf(nil, nil), nil
+		return receiptOf(nil, nil), elsewhere
 	}
 	// The records are kept even when the caller hangs up meanwhile; it will send them again and they are recognised.
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), answerTime,
@@ -258,7 +263,9 @@ func (x *Route) items(v any) (items []any, err error) {
 	list, isList := v.([]any)
 	switch {
 	case x.Items != nil:
-		if list, err = x.Items(v); err != nil {
+		if list, err = x.Items(v); errors.Is(err, errNothingThere) {
+			return nil, err
+		} else if err != nil {
 			return nil, &refusal{http.StatusUnprocessableEntity, "the records cannot be found in the body: " + err.Error(),
 				"compare it with items: in the rule"}
 		}

@@ -128,7 +128,7 @@ func TestPathsBelow(t *testing.T) {
 	h, s := serve(t, route("all", "/fhir/*"), route("encounters", "/fhir/Encounter/*"), route("one", "/fhir/Encounter/7"))
 	for path, rule := range map[string]string{
 		"/fhir/Encounter/7": "one", "/fhir/Encounter/8": "encounters", "/fhir/Encounter/8/": "encounters",
-		"/fhir/Condition/1/_history/2": "all", "/fhir": "", "/": "", "/fhirs/a": "", "/fhir/*": "all",
+		"/fhir/Condition/1/_history/2": "all", "/fhir": "all", "/fhir/": "all", "/fhir/Encounter": "encounters", "/": "", "/fhirs/a": "", "/fhir/*": "all",
 	} {
 		w := send(h, post(path, "application/json", `{"a": 1}`))
 		if rule == "" {
@@ -142,6 +142,37 @@ func TestPathsBelow(t *testing.T) {
 		s.mu.Unlock()
 		if last != rule || !h.Serves(path) {
 			t.Errorf("%s: rule %s takes it", path, last)
+		}
+	}
+}
+
+// TestNothingThere: a body without the list that items names may be of another kind, and is not taken for an empty one.
+func TestNothingThere(t *testing.T) {
+	t.Parallel()
+	bundle, err := routeOf("bundle", trigger(t, "{path: /fhir, items: 'map(trigger.entry, .resource)'}"), Auth{None: true},
+		nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := routeOf("data", trigger(t, "{path: /data, items: trigger.data}"), Auth{None: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	single := Route{Rule: "single", Path: "/both", Auth: Auth{None: true}}
+	both := data
+	both.Path = "/both"
+	h, _ := serve(t, bundle, data, both, single)
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/data", `{"data": []}`, 200}, {"/data", `{"data": [{"a": 1}]}`, 202},
+		{"/data", `{"dota": [{"a": 1}]}`, 422}, {"/data", `{"data": null}`, 422}, {"/data", `{"data": 7}`, 422},
+		{"/fhir", `{"entry": [{"resource": {"a": 1}}]}`, 202}, {"/fhir", `{"resourceType": "Bundle"}`, 200},
+		{"/both", `{"dota": 1}`, 202}, // the other rule knows it
+	} {
+		if w := send(h, post(c.path, "application/json", c.body)); w.Code != c.status {
+			t.Errorf("%s %s: answered %d %s", c.path, c.body, w.Code, w.Body)
 		}
 	}
 }

@@ -104,7 +104,8 @@ type sinkRef struct {
 // table is what is served at a moment; it does not change.
 type table struct{ paths map[string]*endpoint }
 
-// below ends the path of an endpoint that takes every path below it.
+// below ends the path of an endpoint that takes every path below it, and the one in front of it: a FHIR
+// server puts resources below the address of a subscription, and posts its Bundles to the address itself.
 const below = "/*"
 
 // at gives the endpoint for a path: its own, else the nearest that takes what lies below it; nil for none.
@@ -113,8 +114,7 @@ func (t *table) at(asked string) *endpoint {
 	if e := t.paths[p]; e != nil || strings.HasSuffix(p, below) {
 		return e
 	}
-	for p != "/" {
-		p = path.Dir(p)
+	for ; p != "/"; p = path.Dir(p) {
 		if e := t.paths[p+below]; e != nil {
 			return e
 		}
