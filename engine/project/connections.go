@@ -59,12 +59,7 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind, subject
 	found := c.ConnectionNamed(at.Value)
 	switch {
 	case found == nil:
-		var names []string
-		for _, o := range c.Connections {
-			if o.Kind == kind {
-				names = append(names, o.Name)
-			}
-		}
+		names := c.connectionsOf(kind)
 		hint := fmt.Sprintf("add it to culvert.yaml: connections: {%s: {%s: ...}}", at.Value, kind)
 		if len(names) > 0 {
 			hint = diag.Suggest(at.Value, names, "connections")
@@ -75,9 +70,17 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind, subject
 		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; %s needs one of kind %s",
 				at.Value, found.Kind, subject, kind),
-			Hint: "name another connection", Place: at.Place(),
+			Hint: c.anotherConnection(kind), Place: at.Place(),
 		}})
 	}
+}
+
+// anotherConnection says what to write where a connection of another kind is named.
+func (c *Config) anotherConnection(kind string) string {
+	if names := c.connectionsOf(kind); len(names) > 0 {
+		return "write connection: " + diag.Names(names, "or")
+	}
+	return fmt.Sprintf("add one to culvert.yaml: connections: {name: {%s: https://...}}", kind)
 }
 
 // Connection gives a named outside system with its secrets resolved; dir is the project's folder.

@@ -96,7 +96,7 @@ func TestTriggersNameConnectionsThatExist(t *testing.T) {
 		got := ""
 		for _, d := range found.List[before:] {
 			got += d.Message
-			if d.Place.Range.Start.Line != 3 || d.Hint == "" {
+			if d.Place.Range.Start.Line != 3 || !strings.Contains(d.Hint, `"warehouse"`) {
 				t.Errorf("%s: %s", name, d)
 			}
 		}

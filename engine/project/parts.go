@@ -88,7 +88,7 @@ func (p *Project) connectionOf(r *rules.Rule, spec *rules.ActionSpec, kind strin
 	case found.Kind != kind:
 		spec.Report(diag.Diagnostic{Problem: diag.Problem{Code: "unknown-connection", Place: n.Place(),
 			Message: fmt.Sprintf("connection %q is of kind %s; %s needs one of kind %s", n.Value, found.Kind, spec.Kind, kind),
-			Hint:    "name another connection"}})
+			Hint:    p.Config.anotherConnection(kind)}})
 		return ""
 	}
 	return p.apart(spec, n.Value, n.Place())

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/rules"
@@ -47,11 +48,34 @@ func readFile(c settings.Reader) *File {
 		return nil
 	}
 	f := &File{Request: readRequest(h), Folder: h.Text("folder"), Format: tabular.ReadFormat(h)}
+	if isSheetPage(f.URL) {
+		h.Wrong(h.Config.Get("url"), "url", "this is the page on which people edit or read the Google sheet, not a file",
+			"give the address that File, Share, Publish to web shows for comma-separated values: it ends with output=csv")
+	}
 	if f.Folder != "" && !filepath.IsAbs(f.Folder) && !filepath.IsLocal(filepath.FromSlash(f.Folder)) {
 		h.Wrong(h.Config.Get("folder"), "folder", fmt.Sprintf("folder %q leads out of the project", f.Folder),
 			"give the whole path, from / on, for a folder outside the project")
 	}
 	return f
+}
+
+// isSheetPage tells the address of a Google sheet's page, as the browser shows it (/edit, /pubhtml...), from those of its
+// values (/pub?output=csv, /export?format=csv, /gviz/tq?tqx=out:csv).
+func isSheetPage(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() != "docs.google.com" || !strings.HasPrefix(u.Path, "/spreadsheets/") {
+		return false
+	}
+	query := u.Query()
+	switch path.Base(u.Path) {
+	case "pub":
+		return !query.Has("output") || query.Get("output") == "html"
+	case "export":
+		return false
+	case "tq":
+		return !strings.Contains(query.Get("tqx"), "csv")
+	}
+	return true
 }
 
 // FileFormat gives how the files of a trigger are read; the zero format where it takes none.

@@ -185,14 +185,30 @@ func TestFileRefused(t *testing.T) {
 	}
 }
 
+// TestSheetPages tells the pages of a Google sheet, which people copy from the browser, from its values.
+func TestSheetPages(t *testing.T) {
+	const sheet = "https://docs.google.com/spreadsheets/d/"
+	for address, page := range map[string]bool{
+		sheet + "1AbC/edit#gid=0": true, sheet + "1AbC/edit?usp=sharing": true, sheet + "1AbC": true, sheet + "e/2P/pubhtml": true,
+		sheet + "e/2P/pub": true, sheet + "e/2P/pub?gid=0&single=true&output=csv": false, sheet + "e/2P/pub?output=xlsx": false,
+		sheet + "1AbC/export?format=csv&gid=0": false, sheet + "1AbC/gviz/tq?tqx=out:csv&sheet=a": false,
+		"https://h.example.org/spreadsheets/d/1/edit": false, "${SHEET_URL}": false,
+	} {
+		if isSheetPage(address) != page {
+			t.Errorf("%s: taken for a page: %v", address, !page)
+		}
+	}
+}
+
 func TestFileFindings(t *testing.T) {
 	for text, want := range map[string]string{
-		`{every: 1h, file: {format: csv}}`:                                  "missing-key",
-		`{every: 1h, file: {url: "ftp://h/a.csv"}}`:                         "bad-url",
-		`{every: 1h, file: {url: "https://u:p@h/a.csv"}}`:                   "secret-in-file",
-		`{every: 1h, file: {url: "https://h/a", format: doc}}`:              "format",
-		`{every: 1h, file: {url: "https://h/a", folder: ../b}}`:             "folder",
-		`{every: 1h, file: {url: "https://h/a"}, http: {url: "https://h"}}`: "two-feeds",
+		`{every: 1h, file: {format: csv}}`:                                                         "missing-key",
+		`{every: 1h, file: {url: "ftp://h/a.csv"}}`:                                                "bad-url",
+		`{every: 1h, file: {url: "https://u:p@h/a.csv"}}`:                                          "secret-in-file",
+		`{every: 1h, file: {url: "https://h/a", format: doc}}`:                                     "format",
+		`{every: 1h, file: {url: "https://h/a", folder: ../b}}`:                                    "folder",
+		`{every: 1h, file: {url: "https://h/a"}, http: {url: "https://h"}}`:                        "two-feeds",
+		`{every: 1h, file: {url: "https://docs.google.com/spreadsheets/d/1AbC/edit?gid=0#gid=0"}}`: "url",
 	} {
 		if got := findings(t, text); len(got) != 1 || !strings.Contains(got[0], " "+want+": ") {
 			t.Errorf("%s: %v", text, got)
