@@ -12,8 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -134,4 +138,46 @@ func TestRunnersKilledBetweenParts(t *testing.T) {
 	}
 	c.settle(living)
 	c.report()
+}
+
+// idle is an action that has nothing to do.
+type idle struct{}
+
+func (idle) Key() *rules.Expr                           { return nil }
+func (idle) Plan(*rules.Scope) ([]actions.Write, error) { return nil, nil }
+
+// TestPartsOfARecordWithoutAnID has a record come while its rule is broken, so that nobody knows its id: once the rule
+// is right it reaches the further places under its own id, also where there is nothing to do at the first one.
+func TestPartsOfARecordWithoutAnID(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string][]actions.Action{"at all places": nil, "at the further ones": {idle{}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			valid, broken := partsProgram(t), partsProgram(t)
+			if first != nil {
+				valid.Rules["visits"].Actions = first
+			}
+			for _, f := range broken.Rules {
+				f.Invalid = &journal.Problem{Problem: diag.Problem{Code: "unknown-stage", Message: "the stage is gone"}}
+			}
+			w := newWorld(t, broken)
+			others := map[string]*target{}
+			for _, place := range crashPlaces {
+				others[place] = newTarget(t)
+				w.config.Servers[place] = dispatch.Server{Target: others[place]}
+			}
+			w.run()
+			w.accept(item("visits", "a", "p", 1))
+			if s := w.states(); s[journal.Held] != 1 {
+				t.Fatalf("states: %v", s)
+			}
+			w.runner.Swap(valid)
+			w.until("all is delivered", func() bool { return w.states()[journal.Delivered] == 3 })
+			for place, g := range others {
+				if got := g.delivered("p"); len(got) != 1 || g.objects["a"] != "1" {
+					t.Errorf("%s got %v of %v", place, got, g.objects)
+				}
+			}
+		})
+	}
 }

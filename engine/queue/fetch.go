@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -285,6 +286,9 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 	}
 	e, err := program.Evaluate(flow, program.InputOf(rec, body))
 	s.About = e.Plan.About
+	if strings.HasPrefix(rec.ID, program.Unidentified) && e.ID != "" && e.Key != "" { // so that its parts go on, whatever it comes to
+		w.plan.Record = actions.Ref{Rule: rec.Rule, RecordID: e.ID, Key: e.Key}
+	}
 	switch {
 	case err != nil:
 		return fail(program.ProblemOf(q.Log, flow, rec.ID, err))
