@@ -32,9 +32,9 @@ type otherServer struct {
 	writes int
 }
 
-func newServer(t *testing.T, dir, version string) *otherServer {
+func newServer(t *testing.T, dir, metadata, version string) *otherServer {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"), Version: version})
+	box, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", metadata), Version: version})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +87,29 @@ func (o *otherServer) read(t *testing.T, path string, query url.Values, into any
 	}
 }
 
+// Uids of the region, where they are not those of the national server.
+const (
+	regionalUnit    = "reGioNal001"
+	regionalElement = "reGioNal002"
+	regionalCombo   = "reGioNal003"
+)
+
+// ofRegion writes the metadata of a server that has the same codes and names, but an org unit, a data element and a
+// category option combo with uids of its own.
+func ofRegion(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "input", "tamala.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.NewReplacer("ygq0iefHYLW", regionalUnit, "ht5dzHrMOFb", regionalElement, "XUn7rstPlzL", regionalCombo).
+		Replace(string(text))
+	if err := os.WriteFile(filepath.Join(dir, "input", "region.json"), []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "region.json"
+}
+
 // exchange is the project of that name between two servers of different versions.
 func exchange(t *testing.T, versions ...string) (dir string, national, regional *otherServer, env []string) {
 	t.Helper()
@@ -94,7 +117,7 @@ func exchange(t *testing.T, versions ...string) (dir string, national, regional 
 	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
 		t.Fatal(err)
 	}
-	national, regional = newServer(t, dir, versions[0]), newServer(t, dir, versions[1])
+	national, regional = newServer(t, dir, "tamala.json", versions[0]), newServer(t, dir, ofRegion(t, dir), versions[1])
 	env = append(environ(national.URL), "REGIONAL_URL="+regional.URL, "REGIONAL_USERNAME=admin",
 		"REGIONAL_PASSWORD=district")
 	culvert(t, env, dir, "sync")
@@ -268,7 +291,7 @@ func TestExchange(t *testing.T) {
 				var set struct {
 					DataValues []struct{ DataElement, Value string }
 				}
-				regional.read(t, "dataValueSets", url.Values{"dataSet": {"FSh2AafV4XC"}, "orgUnit": {"ygq0iefHYLW"},
+				regional.read(t, "dataValueSets", url.Values{"dataSet": {"FSh2AafV4XC"}, "orgUnit": {regionalUnit},
 					"startDate": {"2026-01-01"}, "endDate": {"2026-12-31"}}, &set)
 				var out []string
 				for _, v := range set.DataValues {
@@ -280,7 +303,7 @@ func TestExchange(t *testing.T) {
 			c := start(t, env, dir)
 			defer stopChild(t, c)
 			eventually(t, func() string {
-				return cmp.Diff([]string{"10 11 12 13 14 15 16", "hDcgGqsTAYb=4 ht5dzHrMOFb=4"},
+				return cmp.Diff([]string{"10 11 12 13 14 15 16", "hDcgGqsTAYb=4 " + regionalElement + "=4"},
 					[]string{regional.ages(t, mode, list), values()})
 			})
 			// A correction, a deletion, a case more.
@@ -290,7 +313,7 @@ func TestExchange(t *testing.T) {
 				map[string]any{"event": "caseNumber5"}}})
 			national.send(t, "dataValueSets", value("5"))
 			eventually(t, func() string {
-				return cmp.Diff([]string{"10 11 12 14 16 70 80", "hDcgGqsTAYb=5 ht5dzHrMOFb=5"},
+				return cmp.Diff([]string{"10 11 12 14 16 70 80", "hDcgGqsTAYb=5 " + regionalElement + "=5"},
 					[]string{regional.ages(t, mode, list), values()})
 			})
 		})

@@ -24,7 +24,8 @@ const (
 	slotUnit   // a fixed org unit
 	slotCombo  // a category option combo of a data element
 	slotCollection
-	slotAmong // what the objects that a lookup searches belong to
+	slotCounterpart // what counterparts at two servers have in common
+	slotAmong       // what the objects that a lookup searches belong to
 	slotServer
 	slotFile
 )
@@ -79,6 +80,9 @@ func (v *view) slotOf(path []*entry) slot {
 		if len(keys) == 3 && last == "file" {
 			return slotFile
 		}
+		if len(keys) == 3 && path[1].child("in") != nil {
+			return betweenSlot(last)
+		}
 		return v.mapSlot(keys[min(2, len(keys)):])
 	case "lookups":
 		return v.lookupSlot(path, keys, last)
@@ -119,6 +123,21 @@ func (v *view) lookupSlot(path []*entry, keys []string, last string) slot {
 	}
 	if v.schemaAt(path).ref == "expression" {
 		return slotExpression
+	}
+	return slotOther
+}
+
+// betweenSlot is of the keys of a value map between two servers.
+func betweenSlot(key string) slot {
+	switch key {
+	case "in":
+		return slotCollection
+	case "from", "to":
+		return slotServer
+	case "among":
+		return slotAmong
+	case "by":
+		return slotCounterpart
 	}
 	return slotOther
 }

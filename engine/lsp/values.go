@@ -112,6 +112,12 @@ func (p *proposals) objects(s slot, at []*entry) {
 		for _, name := range slices.Concat(x.Directory().Collections(), project.AskedKind(x).Collections()) {
 			p.add(name, kindConstant, "", "", "")
 		}
+	case slotCounterpart:
+		if parent := at[len(at)-1].parent; parent != nil {
+			for _, name := range x.Directory().Fields(parent.text("in")) {
+				p.add(name, kindField, "", "", "")
+			}
+		}
 	case slotAmong:
 		in := ""
 		if parent := at[len(at)-1].parent; parent != nil {
