@@ -66,6 +66,32 @@ func centralRows() []map[string]any {
 	}
 }
 
+// TestNamedTable: the forms' own table by its name has its repeat groups, too; one of several tables stands alone.
+func TestNamedTable(t *testing.T) {
+	forms := func() []map[string]any {
+		return []map[string]any{{"SubmissionDate": "2026-03-01T08:10:00.000Z", "facility": "C1", "KEY": "uuid:1"},
+			{"SubmissionDate": "2026-03-02T08:10:00.000Z", "facility": "C2", "KEY": "uuid:2"}}
+	}
+	central := [][2]string{tabulartest.CentralDoses, tabulartest.CentralMembers, tabulartest.CentralForms}
+	for _, c := range []struct {
+		name, sheet string
+		tables      [][2]string
+		want        []map[string]any
+	}{
+		{"the forms", "house-hold", central, centralRows()},
+		{"the forms with the log", "house-hold.csv", append([][2]string{{"log.csv", "instance ID,event,node\nuuid:1,a,\n"}},
+			central...), centralRows()},
+		{"one of two", "house-hold", append([][2]string{{"other.csv", "a\n1\n"}}, central...), forms()},
+		{"a group", "house-hold-dose~1", central, []map[string]any{{"vaccine": "bcg",
+			"PARENT_KEY": "uuid:1/g/mem-ber[2]", "KEY": "uuid:1/g/mem-ber[2]/dose[1]"}}},
+	} {
+		bodies, problems := readAll(t, "a.zip", tabulartest.Archive(t, c.tables...), Format{Sheet: c.sheet})
+		if diff := cmp.Diff(c.want, bodies); diff != "" || len(problems) > 0 {
+			t.Error(c.name, diff, problems)
+		}
+	}
+}
+
 func TestCentralTables(t *testing.T) {
 	photo := [2]string{"media/1772345678901.jpg", "\xff\xd8\xff"}
 	bodies, problems := readAll(t, "a.zip", tabulartest.Archive(t, tabulartest.CentralDoses, tabulartest.CentralMembers,

@@ -22,23 +22,24 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 	if f.Sheet == "" && len(entries) == 1 {
 		return r.openTable(place, entries[0], f)
 	}
-	names := make([]string, len(entries))
+	names, named := make([]string, len(entries)), -1
 	for i, e := range entries {
 		names[i] = tableName(e)
-		if f.Sheet != "" && (strings.EqualFold(names[i], f.Sheet) || strings.EqualFold(e.Name, f.Sheet)) {
-			return r.openTable(place, e, f)
+		if named < 0 && f.Sheet != "" && (strings.EqualFold(names[i], f.Sheet) || strings.EqualFold(e.Name, f.Sheet)) {
+			named = i
 		}
 	}
-	if f.Sheet != "" {
+	if f.Sheet != "" && named < 0 {
 		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
 			Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet),
 			Hint:    "it has " + listColumns(names)}}
 	}
-	return r.joinTables(place, entries, names, f)
+	return r.joinTables(place, entries, names, named, f)
 }
 
-// joinTables opens the one table that is not of a repeat group, and joins the others to it.
-func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f Format) (rowSource, error) {
+// joinTables opens the one table that is not of a repeat group, and joins the others to it. A table that is named
+// stands alone where it is of a repeat group itself, or where nothing says to which of several the groups belong.
+func (r *Reader) joinTables(place string, entries []*zip.File, names []string, named int, f Format) (rowSource, error) {
 	main := -1
 	repeats, audits := map[int]bool{}, map[int]bool{}
 	probe := f
@@ -51,15 +52,20 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f
 		}
 		if err == nil {
 			repeats[i] = isRepeat(t.header())
-			if isAudit(t.header()) {
+			if audits[i] = isAudit(t.header()); audits[i] && named < 0 {
 				r.unread = append(r.unread, names[i])
-				audits[i] = true
 			}
 			if err := t.close(); err != nil {
 				return nil, err
 			}
 		}
+		if i == named && (repeats[i] || audits[i]) {
+			return r.openTable(place, e, f)
+		}
 		if !repeats[i] && !audits[i] {
+			if main >= 0 && named >= 0 {
+				return r.openTable(place, entries[named], f)
+			}
 			if main >= 0 {
 				return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
 					Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
