@@ -177,7 +177,7 @@ func runCrashChild(dir, url, place string) error {
 		return dispatch.Server{Target: &httpTarget{url: url, place: place, memory: store.Memory(place)}}
 	}
 	servers := map[string]dispatch.Server{"national": target("national")}
-	var kept journal.Journal = store
+	kept := store
 	if left, err := strconv.Atoi(os.Getenv(crashParts)); err == nil {
 		prog = partsProgram(fatal{})
 		for _, place := range crashPlaces {

@@ -270,7 +270,7 @@ func fieldOf(item any, field string) []any {
 // pick gives what a question finds among what a request found.
 func (c *call) pick(found []any, q rules.Question) []any {
 	if c.asked.Collection == forms {
-		return c.take(found, q)
+		return c.take(found)
 	}
 	var own []any
 	for _, item := range found {
@@ -285,7 +285,7 @@ func (c *call) pick(found []any, q rules.Question) []any {
 }
 
 // take chooses among forms, which come in the order in which they were received.
-func (c *call) take(found []any, q rules.Question) []any {
+func (c *call) take(found []any) []any {
 	var own []any
 	for _, item := range found {
 		form, _ := item.(map[string]any)
