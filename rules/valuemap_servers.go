@@ -286,8 +286,9 @@ func (b *mapBuilder) aboutAlone(p *pairing) {
 				"what becomes of them; then run `culvert sync`")
 	}
 	if len(many) > 0 {
-		b.warn(b.m.Place, "several-counterparts", fmt.Sprintf("%d of %d %s of %q share their %s with others and are not mapped: %s",
-			len(many), all, p.collection, p.from.server, p.by, firstOf(many)),
+		b.warn(b.m.Place, "several-counterparts",
+			fmt.Sprintf("%d of %d %s of %q share their %s with others and are not mapped: %s",
+				len(many), all, p.collection, p.from.server, p.by, firstOf(many)),
 			"map by: code, narrow the map with among:, or write them under values:")
 	}
 }

@@ -25,7 +25,8 @@ func (s setOf) Among(collection, ref string) Among {
 
 // twoServers are a national server and a regional one, which name many things differently.
 func twoServers() func(string) (ServerEnv, *diag.Problem) {
-	country, coast := &Object{ID: "countryUID1", Code: "T", Name: "Tamala"}, &Object{ID: "coastUID111", Code: "C", Name: "Coast"}
+	country := &Object{ID: "countryUID1", Code: "T", Name: "Tamala"}
+	coast := &Object{ID: "coastUID111", Code: "C", Name: "Coast"}
 	coast.Ancestors = []*Object{country}
 	unit := func(id, code, name string, in ...*Object) *Object {
 		return &Object{ID: id, Code: code, Name: name, Ancestors: in, Attributes: map[string]string{"HMIS id": "H" + code}}
