@@ -86,7 +86,7 @@ func (k Kind) Settings() settings.Spec {
 		settings.Field{Name: "every", Type: settings.Duration, Default: "5m", Least: 5 * time.Second,
 			Most: 31 * 24 * time.Hour,
 			Doc:  "how often to look for new files"},
-		settings.Field{Name: "max_bytes", Type: settings.Whole, Default: fmt.Sprint(defaultMost), Min: 1, Max: 5 << 30,
+		settings.Field{Name: "max_bytes", Type: settings.Whole, Default: fmt.Sprint(defaultMost), Min: 1, Max: 1<<31 - 1,
 			Doc: "the largest file that is taken, in bytes, as it is stored; a larger one is named in status and left"})
 	if len(k.After) > 0 {
 		fields = append(fields,
