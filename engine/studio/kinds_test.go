@@ -20,7 +20,7 @@ func TestOneLineOfRulesOfEveryKind(t *testing.T) {
 		{"exchange", "rules/both-servers.yaml", []string{"actions", "1", "dhis2.create_and_enroll", "attributes", "First name"},
 			"trigger.form.last_name", "        First name: trigger.form.last_name", []string{"regional", "clinic_there"}},
 		{"exchange", "rules/cases-to-region.yaml", []string{"actions", "0", "dhis2.event", "data_values", "Case sex", "from"},
-			"trigger.org_unit_code", "        Case sex: {from: 'trigger.org_unit_code', blank: clear}", []string{"Coral Health Centre"}},
+			"trigger.org_unit_code", "        Case sex: {from: 'trigger.org_unit_code', map: sex, blank: clear}", []string{"Coral Health Centre"}},
 		{"exchange", "rules/report-to-region.yaml", []string{"actions", "0", "dhis2.data_value", "value"},
 			"trigger.data_element_code", "      value: trigger.data_element_code", nil},
 		{"shared", "rules/campaign.yaml", []string{"id"}, `"c-" + trigger.id`, `id: '"c-" + trigger.id'`, nil},
