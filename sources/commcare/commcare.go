@@ -51,20 +51,16 @@ const (
 // Run pulls until ctx ends. Rules that share a connection are not pulled at once: CommCare HQ
 // limits the rate of a project space.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
-	turns := map[string]*sync.Mutex{}
-	for _, r := range s.c.Rules {
-		turns[r.Connection] = &sync.Mutex{}
-	}
+	var turns poll.Turns
 	var wg sync.WaitGroup
 	for _, r := range s.c.Rules {
-		turn := turns[r.Connection]
 		for _, only := range streamsOf(r) {
 			p := &pull{Source: s, stream: stream{rule: r, only: only}, sink: sink,
 				log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 			if only != "" {
 				p.log = p.log.With("only", only)
 			}
-			wg.Go(func() { p.loop(ctx, turn) })
+			wg.Go(func() { p.loop(ctx, turns.At(r.Connection, p.once)) })
 		}
 	}
 	wg.Wait()
@@ -95,15 +91,14 @@ type state struct {
 
 var errDone = errors.New("all until the rule's end was pulled")
 
-func (p *pull) loop(ctx context.Context, turn *sync.Mutex) {
+// loop pulls until ctx ends, or until all until the rule's end was pulled.
+func (p *pull) loop(ctx context.Context, once func(context.Context) error) {
 	ctx, done := context.WithCancelCause(ctx)
 	defer done(nil)
 	subject := poll.Subject{Sink: p.sink, Name: "pull from CommCare for rule " + p.stream.rule.Rule,
 		Bell: p.Hang(p.stream.rule.Rule)}
 	poll.Loop(ctx, p.stream.rule.Every, subject, p.log, func(ctx context.Context) error {
-		turn.Lock()
-		defer turn.Unlock()
-		err := p.once(ctx)
+		err := once(ctx)
 		if errors.Is(err, errDone) {
 			p.log.Info("all until the rule's end was pulled; nothing more is asked for", "until", p.stream.rule.Until)
 			done(errDone)

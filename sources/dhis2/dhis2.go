@@ -53,22 +53,14 @@ const (
 
 // Run reads until ctx ends. Rules that read one server do not do so at once.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
-	turns := map[string]*sync.Mutex{}
-	for _, r := range s.c.Rules {
-		turns[r.Server] = &sync.Mutex{}
-	}
+	var turns poll.Turns
 	var wg sync.WaitGroup
 	for i := range s.c.Rules {
 		r := &s.c.Rules[i]
-		turn := turns[r.Server]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "server", r.Server)}
 		wg.Go(func() {
 			subject := poll.Subject{Sink: sink, Name: "pull from DHIS2 for rule " + r.Rule, Bell: s.Hang(r.Rule)}
-			poll.Loop(ctx, r.Every, subject, p.log, func(ctx context.Context) error {
-				turn.Lock()
-				defer turn.Unlock()
-				return p.once(ctx)
-			})
+			poll.Loop(ctx, r.Every, subject, p.log, turns.At(r.Server, p.once))
 		})
 	}
 	wg.Wait()

@@ -50,23 +50,14 @@ const (
 
 // Run pulls until ctx ends. Rules that share a connection are not pulled at once.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
-	turns := map[string]*sync.Mutex{}
-	for _, r := range s.c.Rules {
-		turns[r.Connection] = &sync.Mutex{}
-	}
+	var turns poll.Turns
 	var wg sync.WaitGroup
 	for i := range s.c.Rules {
 		r := &s.c.Rules[i]
-		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 		wg.Go(func() {
 			subject := poll.Subject{Sink: sink, Name: "pull from ODK Central for rule " + r.Rule, Bell: s.Hang(r.Rule)}
-			poll.Loop(ctx, r.Every, subject, p.log,
-				func(ctx context.Context) error {
-					turn.Lock()
-					defer turn.Unlock()
-					return p.once(ctx)
-				})
+			poll.Loop(ctx, r.Every, subject, p.log, turns.At(r.Connection, p.once))
 		})
 	}
 	wg.Wait()

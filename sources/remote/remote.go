@@ -46,25 +46,17 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	if err := os.RemoveAll(s.fetching()); err != nil { // of a run that was killed: what it had half is fetched anew
 		s.c.Log.Warn("files that a killed run has left cannot be removed", "folder", s.fetching(), "error", err)
 	}
-	turns := map[string]*sync.Mutex{}
-	for _, r := range s.c.Rules {
-		turns[r.Connection] = &sync.Mutex{}
-	}
+	var turns poll.Turns
 	var wg sync.WaitGroup
 	for i := range s.c.Rules {
 		r := &s.c.Rules[i]
-		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection),
 			seen: map[string]sighting{}, changed: map[string]int{}, said: map[string]string{}}
 		p.people, _ = sink.(sources.Conditions)
 		wg.Go(func() {
 			defer p.calmAll()
 			subject := poll.Subject{Sink: sink, Name: s.c.Word + " folder of rule " + r.Rule, Bell: s.Hang(r.Rule)}
-			poll.Loop(ctx, r.Every, subject, p.log, func(ctx context.Context) error {
-				turn.Lock()
-				defer turn.Unlock()
-				return p.once(ctx)
-			})
+			poll.Loop(ctx, r.Every, subject, p.log, turns.At(r.Connection, p.once))
 		})
 	}
 	wg.Wait()
