@@ -106,11 +106,16 @@ func (s *Store) Keys() (keys []string) {
 	return keys
 }
 
-// Get gives an object; nil when there is none.
+// Get gives an object as it is now; nil when there is none.
 func (s *Store) Get(key string) *Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.objects[key]
+	o := s.objects[key]
+	if o == nil {
+		return nil
+	}
+	now := *o
+	return &now
 }
 
 // Ranges lists the ranges that were asked for.
