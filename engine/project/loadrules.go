@@ -90,13 +90,17 @@ func (p *Project) together() {
 	p.merge(checkTogether(plain, p.Library, p.Sources))
 }
 
-// merge adds what the check of the rules against each other found.
+// merge adds what the check of the rules against each other found. A warning of two rules waits until both are right:
+// what one with a mistake says of itself is not what it is meant to say.
 func (p *Project) merge(across diag.List) {
-	byFile := map[string]*Rule{}
+	byFile, wrong := map[string]*Rule{}, map[string]bool{}
 	for _, r := range p.Rules {
-		byFile[r.Path] = r
+		byFile[r.Path], wrong[r.Path] = r, r.Findings.HasErrors()
 	}
 	for _, d := range across {
+		if d.Severity == diag.Warning && len(d.Related) > 0 && (wrong[d.Place.File] || wrong[d.Related[0].Place.File]) {
+			continue
+		}
 		p.Findings.Add(d)
 		if r := byFile[d.Place.File]; r != nil {
 			r.Findings.Add(d)
