@@ -180,6 +180,16 @@ type info struct {
 	now       string // its clock, in its own zone; empty where it does not say
 }
 
+// local gives a time as the server's clock shows it, whose zone is not told: what it is ahead of ours, in quarters of
+// an hour. now is our clock. Where the server does not say its own, it is taken to be in UTC.
+func (a info) local(at, now time.Time) time.Time {
+	theirs, err := time.Parse(stamp, a.now)
+	if err != nil {
+		return at.UTC()
+	}
+	return at.UTC().Add(theirs.Sub(now).Round(15 * time.Minute))
+}
+
 func (p *pull) info(ctx context.Context) (info, error) {
 	text, err := p.source.c.Lists.Get(ctx, p.rule.Server, "system/info", nil)
 	if err != nil {

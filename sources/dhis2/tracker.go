@@ -31,7 +31,7 @@ func (p *pull) tracker(ctx context.Context, m *maker, n *named, about info, s st
 		return reached
 	}
 	if !p.rule.Since.IsZero() {
-		since = p.rule.Since.UTC().Format(stamp)
+		since = about.local(p.rule.Since, p.source.c.Now()).Format(stamp)
 	}
 	if at, err := time.Parse(stamp[:19], reached); err == nil {
 		since = max(since, at.Add(-overlap).Format(stamp))
