@@ -52,6 +52,9 @@ func (a *app) runProject(ctx context.Context, reload <-chan os.Signal) error {
 		Dir: a.dir, Loader: a.loader, Log: log, Version: version, Reload: reload, Language: a.language, Chosen: a.lang != "",
 		Ready: func(addr string) { log.Info("taking records", "address", "http://"+addr) },
 	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was told to stop before it had begun
+	}
 	if err != nil {
 		return err
 	}
