@@ -21,9 +21,7 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	select {
-	case <-run.before:
-	case <-ctx.Done():
+	if !run.awaitTurn(ctx) {
 		return ctx.Err()
 	}
 	for ending := false; ; {
@@ -50,6 +48,23 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 				ending = true
 			}
 		}
+	}
+}
+
+// awaitTurn waits until the rows of the file before are recorded; false when the run is given up before that. A run
+// whose turn has come records what was settled also when it was given up meanwhile: a rule that pauses itself at a
+// failure must have that failure on record.
+func (run *fileRun) awaitTurn(ctx context.Context) bool {
+	select {
+	case <-run.before:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-run.before:
+		return true
+	default:
+		return false
 	}
 }
 

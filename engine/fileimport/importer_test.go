@@ -151,3 +151,22 @@ func TestTakesAFileAsItStands(t *testing.T) {
 		t.Errorf("7 rows are recorded, and it is said: %s", said.String())
 	}
 }
+
+// TestRunThatIsGivenUpHasItsTurn records what was settled when a run is given up as its turn comes, as a rule that
+// pauses itself at its first row does, and nothing before its turn has come.
+func TestRunThatIsGivenUpHasItsTurn(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	before := make(chan struct{})
+	run := &fileRun{before: before}
+	if run.awaitTurn(ctx) {
+		t.Error("a run had its turn before the file before it was recorded")
+	}
+	close(before)
+	for range 100 { // of two things that are both so, select takes any
+		if !run.awaitTurn(ctx) {
+			t.Fatal("a run was given up without recording what was settled, though its turn had come")
+		}
+	}
+}
