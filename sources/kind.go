@@ -70,7 +70,9 @@ type Env struct {
 	// Login gives how those that call show who they are where their rule does not say; the zero Login
 	// when culvert.yaml does not say either.
 	Login func() (Login, error)
-	Lists Lists
+	// NonceKey gives a random key that all runners of the project have alike; nil: there is none.
+	NonceKey func(ctx context.Context) ([]byte, error)
+	Lists    Lists
 	// Catalog gives the synced metadata of a server as it is now; nil where there is none.
 	Catalog func(server string) Catalog
 }

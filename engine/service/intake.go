@@ -2,6 +2,9 @@ package service
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -92,9 +95,31 @@ func (s *Service) environment(p *project.Project) (sources.Env, error) {
 		Secret:     p.Config.Secret,
 		Connection: func(name string) (sources.Connection, error) { return p.Config.Connection(name, root) },
 		Login:      func() (sources.Login, error) { return login(p.Config.WebhookAuth) },
+		NonceKey:   s.nonceKey,
 		Lists:      lists{s},
 		Catalog:    func(server string) sources.Catalog { return s.current.Load().Catalog(server) },
 	}, nil
+}
+
+// metaNonceKey is where the journal keeps what nonces are signed with.
+const metaNonceKey = "webhook.nonce_key"
+
+// nonceKey gives the key that all runners of the project sign nonces with; the first one makes it. Of two that
+// make it at the same time one is kept, which the other finds when it asks again.
+func (s *Service) nonceKey(ctx context.Context) ([]byte, error) {
+	text, err := s.journal.Meta(ctx, metaNonceKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of nonces: %w", err)
+	}
+	if key, err := base64.StdEncoding.DecodeString(text); err == nil && len(key) == sha256.Size {
+		return key, nil
+	}
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails
+	if err := s.journal.SetMeta(ctx, metaNonceKey, base64.StdEncoding.EncodeToString(key)); err != nil {
+		return nil, fmt.Errorf("keep the key of nonces: %w", err)
+	}
+	return key, nil
 }
 
 // intakes are the sources that live as long as the runner.

@@ -47,11 +47,14 @@ func (a *Auth) String() string {
 		return "a bearer token"
 	case a.APIKey != "":
 		return "a key in the header " + a.apiKeyHeader()
-	case a.Username != "" || a.Password != "":
-		return "basic authentication"
+	case a.passworded():
+		return "basic or digest authentication"
 	}
 	return "none, from this machine only"
 }
+
+// passworded tells whether callers have a name and a password.
+func (a *Auth) passworded() bool { return a.Username != "" || a.Password != "" }
 
 func (a *Auth) hmacHeader() string {
 	if a.HMACHeader == "" {
@@ -70,8 +73,8 @@ func (a *Auth) apiKeyHeader() string {
 // signed tells whether the caller can only be told by the body.
 func (a *Auth) signed() bool { return a.HMACSecret != "" }
 
-// admits checks a caller by its headers, for all ways but signatures.
-func (a *Auth) admits(r *http.Request, from netip.Addr) bool {
+// admits checks a caller by its headers, for all ways but signatures. digest are its digest credentials, if any.
+func (a *Auth) admits(r *http.Request, from netip.Addr, digest *presented) bool {
 	switch {
 	case a.None:
 		return true
@@ -80,7 +83,9 @@ func (a *Auth) admits(r *http.Request, from netip.Addr) bool {
 		return strings.EqualFold(scheme, "Bearer") && same(strings.TrimSpace(token), a.Bearer)
 	case a.APIKey != "":
 		return same(r.Header.Get(a.apiKeyHeader()), a.APIKey)
-	case a.Username != "" || a.Password != "":
+	case a.passworded() && digest != nil:
+		return digest.fits(a.Username, a.Password)
+	case a.passworded():
 		user, password, ok := r.BasicAuth()
 		// Both are compared, so that the time taken does not tell which one was wrong.
 		userOK, passwordOK := same(user, a.Username), same(password, a.Password)

@@ -82,6 +82,11 @@ type steady struct {
 	read    int64
 }
 
+// steadily gives the body of a request as it must come.
+func steadily(w http.ResponseWriter, r *http.Request, limit int64) *steady {
+	return &steady{body: http.MaxBytesReader(w, r.Body, limit), control: http.NewResponseController(w), began: time.Now()}
+}
+
 func (s *steady) Read(p []byte) (int, error) {
 	allowed := min(bodyGrace+time.Duration(s.read/bodyRate)*time.Second, longestBody)
 	_ = s.control.SetReadDeadline(s.began.Add(allowed)) // a connection that has none, in tests, needs none
@@ -96,7 +101,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *share) 
 	if r.ContentLength > limit {
 		return nil, nil, tooLarge(limit)
 	}
-	in := &steady{body: http.MaxBytesReader(w, r.Body, limit), control: http.NewResponseController(w), began: time.Now()}
+	in := steadily(w, r, limit)
 	raw, err = readAll(in, r.ContentLength, limit, room)
 	_ = in.control.SetReadDeadline(time.Time{})
 	if err != nil {

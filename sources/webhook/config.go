@@ -103,7 +103,7 @@ func (Kind) Inherits(t *rules.Trigger) bool { return t.Config.Get("auth") == nil
 // New makes the handler that answers at the paths of the rules. One whose secret is missing answers
 // that callers are to come again: nobody can be told from anybody else.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
-	h, err := New(Config{Dir: env.Dir, Inbox: env.Inbox, Log: env.Log})
+	h, err := New(Config{Dir: env.Dir, Inbox: env.Inbox, Log: env.Log, NonceKey: env.NonceKey})
 	if err != nil {
 		return nil, err
 	}

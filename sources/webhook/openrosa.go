@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,11 +35,11 @@ func holdsSubmission(header http.Header, body []byte) bool {
 // it asks for them before it sends a form.
 func (h *Handler) probed(a *answerer, r *http.Request, e *endpoint, routes []*Route) {
 	h.config.Log.Debug("asked whether a path takes forms", "path", e.path, "openrosa", a.openRosa)
-	from := Caller(r, *h.proxies.Load())
-	admitted := slices.ContainsFunc(routes, func(x *Route) bool { return x.Auth.signed() || x.Auth.admits(r, from) })
-	if a.openRosa && !admitted {
-		h.refused(a, e, e.unauthorized(a.w))
-		return
+	if a.openRosa {
+		if _, err := h.admitted(a.w, r, e, routes, Caller(r, *h.proxies.Load())); err != nil {
+			h.refused(a, e, err)
+			return
+		}
 	}
 	header := a.w.Header()
 	header.Set("Cache-Control", "no-store")

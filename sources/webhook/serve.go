@@ -93,14 +93,9 @@ type kept struct {
 // keep reads a request and hands its records over. The error is a *refusal.
 func (h *Handler) keep(a *answerer, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) (kept, error) {
 	now, w := h.config.Now(), a.w
-	routes = without(routes, func(x *Route) bool {
-		if x.Auth.signed() {
-			return !x.Auth.plausible(r, now)
-		}
-		return !x.Auth.admits(r, from)
-	})
-	if len(routes) == 0 {
-		return kept{}, e.unauthorized(w)
+	routes, err := h.admitted(w, r, e, routes, from)
+	if err != nil {
+		return kept{}, err
 	}
 	if e.limiter != nil && !e.limiter.AllowN(now, 1) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
@@ -126,7 +121,7 @@ func (h *Handler) keep(a *answerer, r *http.Request, e *endpoint, routes []*Rout
 	a.openRosa = a.openRosa || holdsSubmission(r.Header, body)
 	routes = without(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
 	if len(routes) == 0 {
-		return kept{}, e.unauthorized(w)
+		return kept{}, h.unauthorized(w, r, e, false)
 	}
 	return h.once(r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
 }
@@ -307,25 +302,6 @@ func (e *endpoint) inNetwork(from netip.Addr) []*Route {
 		}
 	}
 	return list
-}
-
-func (e *endpoint) unauthorized(w http.ResponseWriter) error {
-	open := true
-	for i := range e.routes {
-		a := &e.routes[i].Auth
-		open = open && a.empty()
-		switch {
-		case a.Username != "" || a.Password != "":
-			w.Header().Add("WWW-Authenticate", `Basic realm="culvert", charset="UTF-8"`)
-		case a.Bearer != "":
-			w.Header().Add("WWW-Authenticate", `Bearer realm="culvert"`)
-		}
-	}
-	if open {
-		return &refusal{http.StatusForbidden, "only callers on the machine of this Culvert may send to this path",
-			"set webhook_auth in culvert.yaml to let others in"}
-	}
-	return &refusal{http.StatusUnauthorized, "the credentials are missing or wrong", "send " + e.ways(e.routes)}
 }
 
 func (e *endpoint) ways(routes []*Route) string {

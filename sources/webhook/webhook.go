@@ -76,6 +76,8 @@ type Config struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	MaxHeld int64 // bytes; 0: DefaultMaxHeld
+	// NonceKey gives what all runners of the project sign nonces of digest authentication with; nil: each has its own.
+	NonceKey func(ctx context.Context) ([]byte, error)
 }
 
 // Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given
@@ -87,6 +89,7 @@ type Handler struct {
 	held   *semaphore.Weighted // bytes of bodies
 	keys   *keyMemory
 	signed *keyMemory // signatures with a time, each of which is taken once
+	digest *digests
 
 	proxies   atomic.Pointer[[]netip.Prefix]
 	callers   crowd
@@ -143,7 +146,8 @@ func New(c Config) (*Handler, error) {
 		return nil, fmt.Errorf("webhook: bodies may hold %d bytes", c.MaxHeld)
 	}
 	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife),
-		signed: newKeyMemory(c.Now, 2*maxSkew), waiting: semaphore.NewWeighted(maxWaiting)}
+		signed: newKeyMemory(c.Now, 2*maxSkew), digest: newDigests(c.Now, c.NonceKey),
+		waiting: semaphore.NewWeighted(maxWaiting)}
 	h.routes.Store(&table{})
 	h.Trust(nil)
 	return h, nil

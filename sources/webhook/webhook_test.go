@@ -275,7 +275,7 @@ func TestDescription(t *testing.T) {
 	w := send(h, httptest.NewRequest(http.MethodGet, "/forms", nil))
 	want := `{"path":"/forms","send":"POST one record, or a list of records","accepts":["application/json",` +
 		`"application/xml",` +
-		`"application/x-www-form-urlencoded","multipart/form-data","Content-Encoding: gzip"],"auth":"basic ` +
+		`"application/x-www-form-urlencoded","multipart/form-data","Content-Encoding: gzip"],"auth":"basic or digest ` +
 		`authentication","max_bytes":10485760,"max_items":10000,` +
 		`"answers":"200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will ` +
 		`never be taken as they are"}` + "\n"
