@@ -102,9 +102,9 @@ func projectFiles(dir string) ([]string, error) {
 }
 
 func (a *app) formatFile(file string, check bool) (bool, error) {
-	text, err := os.ReadFile(file)
+	text, err := project.ReadPlain(file, file)
 	if err != nil {
-		return false, fmt.Errorf("read the file: %w", err)
+		return false, err
 	}
 	out, err := yamlnode.Format(file, text)
 	if err != nil {

@@ -100,6 +100,10 @@ func (l *Local) changedFiles() ([]string, error) {
 		}
 		stats[name] = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 		return nil
+	}, func(file string, err error) {
+		if rel, outside := filepath.Rel(dir, file); outside == nil {
+			stats[filepath.ToSlash(rel)] = err.Error()
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look at the files of the project: %w", err)

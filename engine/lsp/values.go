@@ -244,5 +244,5 @@ func (p *proposals) files(at []*entry) {
 			p.add(name, kindFile, "", "", "")
 		}
 		return nil
-	})
+	}, nil)
 }

@@ -8,7 +8,7 @@ import (
 
 // Fingerprint is of all files of a folder: another one tells that a file came, went or was written,
 // also where its size and time are as before. skip leaves out files and whole folders; nil leaves
-// out nothing.
+// out nothing. What cannot be looked at counts by its error.
 func Fingerprint(dir string, skip func(path string, d fs.DirEntry) bool) ([sha256.Size]byte, error) {
 	h := sha256.New()
 	err := Walk(dir, func(path string, d fs.DirEntry) error {
@@ -24,6 +24,6 @@ func Fingerprint(dir string, skip func(path string, d fs.DirEntry) bool) ([sha25
 		}
 		fmt.Fprintf(h, "%s\x00%d\x00%d\x00%s\x00", path, info.Size(), info.ModTime().UnixNano(), changed(info))
 		return nil
-	})
+	}, func(path string, err error) { fmt.Fprintf(h, "%s\x00%v\x00", path, err) })
 	return [sha256.Size]byte(h.Sum(nil)), err
 }

@@ -55,10 +55,15 @@ func (l *Loader) library(p *Project, held []string) error {
 	var files []rules.LibraryFile
 	for _, name := range paths {
 		text, err := p.read(name)
-		if err != nil {
-			return err
+		if vanished(err) {
+			continue
 		}
 		p.Texts[name] = text
+		if err != nil {
+			p.lost(name)
+			p.Findings.Add(p.unreadable(name, err))
+			continue
+		}
 		files = append(files, rules.LibraryFile{Path: name, Text: text})
 	}
 	library, findings := rules.LoadLibrary(files, rules.Environment{ReadFile: p.read, Now: l.now(), Zone: p.Config.Zone,

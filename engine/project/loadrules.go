@@ -2,7 +2,6 @@ package project
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -34,14 +33,13 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	defaults := l.defaultsFiles(p)
 	loaded := make([]*Rule, len(paths))
 	texts := make([][]byte, len(paths))
-	errs := make([]error, len(paths))
 	kinds := l.kinds(p)
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				loaded[i], texts[i], errs[i] = l.rule(p, paths[i], defaults, kinds)
+				loaded[i], texts[i] = l.rule(p, paths[i], defaults, kinds)
 			}
 		})
 	}
@@ -53,17 +51,24 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	}
 	close(next)
 	wg.Wait()
-	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	for i, r := range loaded {
+		if r == nil {
+			continue
+		}
 		p.Texts[paths[i]] = texts[i]
+		if r.unread {
+			p.lost(paths[i])
+		}
 		if r.Rule != nil {
 			p.Rules = append(p.Rules, r)
 		}
 		p.Findings.Add(r.Findings...)
 	}
 	p.together()
+	p.linksOutside()
 	return nil
 }
 
@@ -172,10 +177,15 @@ func (l *Loader) actionKinds(x *metadata.Index, o actions.Options) []actions.Kin
 	return kinds
 }
 
+// rule reads and compiles a rule file; nil for one that went since it was listed.
 func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document,
-	kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
-	if text, err = p.read(file); err != nil {
-		return nil, nil, err
+	kinds map[string]map[string]actions.Kind) (out *Rule, text []byte) {
+	text, err := p.read(file)
+	switch {
+	case vanished(err):
+		return nil, nil
+	case err != nil:
+		return &Rule{Findings: diag.List{p.unreadable(file, err)}, unread: true}, nil
 	}
 	out = &Rule{}
 	defer func() {
@@ -184,7 +194,7 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document,
 		}
 	}()
 	l.load(p, out, file, text, defaults, kinds)
-	return out, text, nil
+	return out, text
 }
 
 func internalError(file string, failure any) diag.Diagnostic {
@@ -195,6 +205,14 @@ func internalError(file string, failure any) diag.Diagnostic {
 		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the " +
 			"other rules run",
 	}}
+}
+
+func withoutDefaults(file, defaults string) diag.Diagnostic {
+	start := diag.Position{Line: 1, Column: 1}
+	return diag.Diagnostic{Problem: diag.Problem{Code: "defaults-unusable",
+		Message: fmt.Sprintf("the rule takes defaults from %s, which cannot be used", defaults),
+		Place:   diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
+		Hint:    fmt.Sprintf("fix %s: the findings there say what is wrong with it", defaults)}}
 }
 
 // load compiles a rule file into out.
@@ -211,6 +229,11 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 	env.Record = func(t *rules.Trigger) *expression.Shape { return l.recordShape(p, t, server) }
 	r, findings := rules.Load(file, text, env)
 	out.Rule = r
+	for _, name := range p.badDefaults {
+		if under(path.Dir(name), file) { // without its defaults a rule may be right and mean something else
+			findings.List.Add(withoutDefaults(file, name))
+		}
+	}
 	defer func() {
 		out.Findings = findings.List
 		out.Findings.Sort()
@@ -322,31 +345,42 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 	return env
 }
 
+// defaultsFile gives the rules of its folder, and of those in it, what they do not say themselves.
+const defaultsFile = "_defaults.yaml"
+
 // defaultsFiles reads the _defaults.yaml of the rule folders, outermost first.
 func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
+	var files []string
+	note := func(file string) {
+		if rel, err := filepath.Rel(p.Dir, file); err == nil && filepath.Base(file) == defaultsFile {
+			files = append(files, filepath.ToSlash(rel))
+		}
+	}
+	_ = Walk(filepath.Join(p.Dir, RulesDir), func(file string, _ fs.DirEntry) error { // the rules say what is wrong with the folder
+		note(file)
+		return nil
+	}, func(file string, _ error) { note(file) })
 	var docs []*yamlnode.Document
-	root := filepath.Join(p.Dir, RulesDir)
-	_ = Walk(root, func(file string, d fs.DirEntry) error { // a folder that cannot be read is an error of the rules in it
-		if d.IsDir() || d.Name() != "_defaults.yaml" {
-			return nil
-		}
-		rel, err := filepath.Rel(p.Dir, file)
-		if err != nil {
-			return nil
-		}
-		name := filepath.ToSlash(rel)
+	for _, name := range files {
 		text, err := p.read(name)
-		if err != nil {
-			p.Findings.Add(diag.Diagnostic{Problem: diag.Problem{Code: "unreadable-file", Message: err.Error(),
-				Place: diag.Place{File: name}}})
-			return nil
+		switch {
+		case vanished(err):
+			continue
+		case err != nil:
+			p.lost(name)
+			p.badDefaults = append(p.badDefaults, name)
+			p.Findings.Add(p.unreadable(name, err))
+			continue
 		}
 		p.Texts[name] = text
-		if doc := yamlnode.Parse(name, text, &p.Findings); doc != nil {
+		var found diag.List
+		if doc := yamlnode.Parse(name, text, &found); doc != nil {
 			docs = append(docs, doc)
 		}
-		return nil
-	})
+		if p.Findings.Add(found...); found.HasErrors() {
+			p.badDefaults = append(p.badDefaults, name)
+		}
+	}
 	slices.SortFunc(docs, func(a, b *yamlnode.Document) int { return len(a.Path) - len(b.Path) })
 	return docs
 }

@@ -3,7 +3,6 @@ package project
 import (
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -235,13 +234,13 @@ func (p *parser) analytics(r settings.Reader) *Analytics {
 // ReadConfig reads culvert.yaml of a project folder. The error is for a file that cannot be read at all.
 func ReadConfig(dir string) (*Config, []byte, diag.List, error) {
 	path := filepath.Join(dir, ConfigFile)
-	text, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
+	text, err := ReadPlain(path, ConfigFile)
+	if vanished(err) {
 		return nil, nil, nil, fmt.Errorf("there is no %s in %s: run culvert in the project's folder, name it with -C, or "+
 			"make one with `culvert init`", ConfigFile, show(dir))
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, nil, nil, fmt.Errorf("read the project in %s: %w", dir, err)
 	}
 	c, findings := ParseConfig(dir, ConfigFile, text)
 	return c, text, findings, nil

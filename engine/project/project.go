@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,7 +47,22 @@ type Project struct {
 	// knows the journal.
 	Finished func(fileID string) string
 
-	files reader
+	// Lost are files and folders that could not be read, by their names: another program may hold them for a
+	// moment. Each has a finding.
+	Lost []string
+
+	badDefaults []string // files of defaults that cannot be used
+	files       reader
+	names       *sync.Map // of the files that were read
+}
+
+// lost notes a file that could not be read.
+func (p *Project) lost(name string) { p.Lost = append(p.Lost, name) }
+
+// Has tells whether a file of rules is in the project's folder, or may be: in a folder that could not be listed.
+func (p *Project) Has(file string) bool {
+	_, there := p.Texts[file]
+	return there || slices.ContainsFunc(p.Lost, func(name string) bool { return under(name, file) })
 }
 
 // reader gives the text of a file of the project by its name in it.
@@ -54,10 +70,31 @@ type reader func(name string) ([]byte, error)
 
 // read gives the text of a file: from the disk, or as an editor holds it.
 func (p *Project) read(name string) ([]byte, error) {
+	if p.names != nil {
+		p.names.Store(name, true)
+	}
 	if p.files != nil {
 		return p.files(name)
 	}
 	return readFile(p.Dir, name)
+}
+
+// Reads tells whether the rules read files of a folder that lies beside culvert.yaml, or a file there.
+func (p *Project) Reads(top string) bool {
+	return slices.ContainsFunc(p.fileNames(), func(name string) bool { return name == top || under(top, name) })
+}
+
+// fileNames lists the files that were read, sorted.
+func (p *Project) fileNames() []string {
+	var names []string
+	if p.names != nil {
+		p.names.Range(func(name, _ any) bool {
+			names = append(names, name.(string))
+			return true
+		})
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Rule is one rule file, compiled.
@@ -67,6 +104,8 @@ type Rule struct {
 	Actions  []actions.Action // parallel to Rule.Actions; nil entries could not be compiled
 	Parts    []Part           // by where the actions write to; none where that is not known
 	Findings diag.List
+
+	unread bool // its file could not be read
 }
 
 // Loader reads projects. It keeps the index of a snapshot between loads for as long as the snapshot stays the same.
@@ -101,14 +140,12 @@ func (l *Loader) Load(ctx context.Context, dir string) (*Project, error) {
 		return nil, err
 	}
 	p := &Project{Dir: dir, Config: config, Findings: findings, Sources: l.Sources, Indexes: map[string]*metadata.Index{}}
-	p.Texts = map[string][]byte{ConfigFile: text}
+	p.Texts, p.names = map[string][]byte{ConfigFile: text}, &sync.Map{}
 	if findings.HasErrors() {
 		p.Findings.Sort()
 		return p, nil
 	}
-	if err := l.snapshots(p); err != nil {
-		return nil, err
-	}
+	l.snapshots(p)
 	if err := l.rules(ctx, p); err != nil {
 		return nil, err
 	}
@@ -130,28 +167,49 @@ func (p *Project) readPlaces() {
 	}
 }
 
-// snapshots reads the snapshot of every server; a server without one is left out, its rules say so.
-func (l *Loader) snapshots(p *Project) error {
+// snapshotFile is the file of a snapshot that says of which server it is.
+const snapshotFile = "server.json"
+
+// snapshots reads the snapshot of every server; a server without one is left out, its rules say so. In the
+// place of one that cannot be read stands what it was when it was read last, and a finding says so.
+func (l *Loader) snapshots(p *Project) {
 	for _, s := range p.Config.Servers {
-		dir := filepath.Join(p.Dir, MetadataDir, s.Name)
-		_, err := os.Stat(filepath.Join(dir, "server.json"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		index, err := l.snapshot(filepath.Join(p.Dir, MetadataDir, s.Name))
 		if err != nil {
-			return fmt.Errorf("read the snapshot of server %s: %w", s.Name, err)
+			file := path.Join(MetadataDir, s.Name, snapshotFile)
+			p.lost(file)
+			start := diag.Position{Line: 1, Column: 1}
+			p.Findings.Add(diag.Diagnostic{Problem: diag.Problem{Code: "unreadable-snapshot",
+				Message: fmt.Sprintf("the metadata of server %q cannot be read: %v", s.Name, err),
+				Place:   diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
+				Hint:    fmt.Sprintf("take metadata/%s from git again, or run `culvert sync` to write it anew", s.Name)}})
 		}
-		stamp, err := Fingerprint(dir, nil)
-		if err != nil {
-			return fmt.Errorf("read the snapshot of server %s: %w", s.Name, err)
+		if index != nil {
+			p.Indexes[s.Name] = index
 		}
-		index, err := l.index(dir, stamp)
-		if err != nil {
-			return err
-		}
-		p.Indexes[s.Name] = index
 	}
-	return nil
+}
+
+// snapshot gives the index of the snapshot in a folder; nil where there is none. With an error comes what was
+// read last, nil if nothing was.
+func (l *Loader) snapshot(dir string) (*metadata.Index, error) {
+	_, err := os.Stat(filepath.Join(dir, snapshotFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var stamp [sha256.Size]byte
+	if err == nil {
+		stamp, err = Fingerprint(dir, nil)
+	}
+	if err == nil {
+		var index *metadata.Index
+		if index, err = l.index(dir, stamp); err == nil {
+			return index, nil
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.indexes[dir].index, err
 }
 
 func (l *Loader) index(dir string, stamp [sha256.Size]byte) (*metadata.Index, error) {

@@ -73,15 +73,18 @@ func TestWalkFollowsLinks(t *testing.T) {
 			t.Skipf("this system has no links for us: %v", err)
 		}
 	}
-	var got []string
+	var got, lost []string
 	err := Walk(dir, func(path string, d fs.DirEntry) error {
 		if rel, _ := filepath.Rel(dir, path); !d.IsDir() {
 			got = append(got, filepath.ToSlash(rel))
 		}
 		return nil
-	})
+	}, func(path string, err error) { lost = append(lost, filepath.Base(path)) })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(lost, []string{"gone"}) {
+		t.Errorf("%q leads nowhere, want gone alone", lost)
 	}
 	if want := []string{"a/one.yaml", "file.yaml", "link/two.yaml", "z/two.yaml"}; !slices.Equal(got, want) {
 		t.Errorf("visited %q, want %q", got, want)

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 )
-
-// maxFile bounds what is read of a rule, map, table or sample.
-const maxFile = 64 << 20
 
 // RuleFiles lists the rule files of a project, relative to it, sorted.
 func RuleFiles(dir string) ([]string, error) {
@@ -40,48 +36,43 @@ func RuleFiles(dir string) ([]string, error) {
 }
 
 // RuleFilesBelow lists the rule files of a folder and of those in it, sorted, as paths that begin with the folder's.
+// What may be a rule file, or hold some, and cannot be looked at is among them: to read it says why.
 func RuleFilesBelow(root string) ([]string, error) {
-	var files []string
+	var files, named []string // named: folders that are called as a rule file is
 	err := Walk(root, func(file string, d fs.DirEntry) error {
 		name := filepath.Base(file)
-		if d.IsDir() && strings.HasPrefix(name, ".") && file != root {
+		switch {
+		case file == root:
+		case d.IsDir() && strings.HasPrefix(name, "."):
 			return fs.SkipDir
+		case strings.HasPrefix(name, "_"), strings.HasPrefix(name, "."), !hasRuleExt(name):
+		case d.IsDir():
+			named = append(named, file)
+		default:
+			files = append(files, file)
 		}
-		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") &&
-			!strings.HasSuffix(name, ".yml") {
-			return nil
-		}
-		files = append(files, file)
 		return nil
+	}, func(file string, _ error) {
+		name := filepath.Base(file)
+		if !strings.HasPrefix(name, "_") && !strings.HasPrefix(name, ".") && (hasRuleExt(name) || filepath.Ext(name) == "") {
+			files = append(files, file)
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the rule files in %s: %w", root, err)
+	}
+	for _, folder := range named { // mounting a file that is not there makes a folder in its place
+		in := func(file string) bool { return strings.HasPrefix(file, folder+string(filepath.Separator)) }
+		if !slices.ContainsFunc(files, in) && !slices.Contains(files, folder) {
+			files = append(files, folder)
+		}
 	}
 	slices.Sort(files)
 	return files, nil
 }
 
-// readFile reads a file of the project; name is relative to it and may not leave it.
-func readFile(dir, name string) ([]byte, error) {
-	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("%s lies outside the project's folder", name)
-	}
-	full := filepath.Join(dir, filepath.FromSlash(name))
-	info, err := os.Stat(full)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
-	}
-	if !info.Mode().IsRegular() { // reading a pipe waits for whoever writes into it
-		return nil, fmt.Errorf("%s is no plain file", name)
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
-	}
-	b, err := os.ReadFile(full)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
-	}
-	return b, nil
+func hasRuleExt(name string) bool {
+	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
 // nearFile names the files of the folder that are called nearly so, for the end of a message.

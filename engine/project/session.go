@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,7 +18,7 @@ import (
 
 // Session is a project that somebody edits: files may be as an editor holds them, and a change
 // compiles anew only what reads the file. What it finds, once settled, is what Load finds when the
-// files are saved. Not safe for concurrent use.
+// files are saved, without what is said of links. Not safe for concurrent use.
 type Session struct {
 	loader  *Loader
 	dir     string
@@ -88,9 +86,8 @@ func (s *Session) Open(ctx context.Context) error {
 		s.project = p
 		return nil
 	}
-	if p.Indexes, err = s.snapshots(p); err != nil {
-		return err
-	}
+	p.Indexes = map[string]*metadata.Index{}
+	s.loader.snapshots(p)
 	s.project = p
 	if err := s.loader.library(p, slices.Collect(maps.Keys(s.overlay))); err != nil {
 		return err
@@ -107,9 +104,7 @@ func (s *Session) Open(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.compile(path); err != nil {
-			return err
-		}
+		s.compile(path)
 	}
 	s.assemble()
 	return nil
@@ -130,12 +125,6 @@ func (s *Session) Check() func() diag.List {
 func (s *Session) Settle(across diag.List) {
 	s.across = across
 	s.assemble()
-}
-
-func (s *Session) snapshots(p *Project) (indexes map[string]*metadata.Index, err error) {
-	p.Indexes = map[string]*metadata.Index{}
-	err = s.loader.snapshots(p)
-	return p.Indexes, err
 }
 
 // ruleFiles lists the rule files on the disk, and those that the editor holds alone.
@@ -185,9 +174,7 @@ func (s *Session) Change(ctx context.Context, names ...string) (compiled []strin
 	}
 	compiled = slices.Sorted(maps.Keys(todo))
 	for _, name := range compiled {
-		if err := s.compile(name); err != nil {
-			return nil, err
-		}
+		s.compile(name)
 	}
 	if len(todo) > 0 {
 		s.assemble()
@@ -207,7 +194,7 @@ func (s *Session) concernsAll(name string) bool {
 }
 
 // compile compiles one rule file. One that is gone is forgotten.
-func (s *Session) compile(name string) error {
+func (s *Session) compile(name string) {
 	if old := s.rules[name]; old != nil {
 		for _, file := range old.reads {
 			delete(s.readers[file], name)
@@ -220,12 +207,9 @@ func (s *Session) compile(name string) error {
 		read[file] = true
 		return s.Read(file)
 	}
-	rule, text, err := s.loader.rule(&p, name, s.defaults, s.kinds)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Join(s.dir, name), err)
+	rule, text := s.loader.rule(&p, name, s.defaults, s.kinds)
+	if rule == nil {
+		return
 	}
 	delete(read, name)
 	s.rules[name] = &editedRule{rule: rule, text: text, findings: slices.Clip(rule.Findings),
@@ -236,7 +220,6 @@ func (s *Session) compile(name string) error {
 		}
 		s.readers[file][name] = true
 	}
-	return nil
 }
 
 // assemble makes the project of what was compiled.

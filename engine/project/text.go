@@ -65,9 +65,9 @@ func (t Text) readFile() (string, error) {
 		return "", fmt.Errorf("%s is kept in the file %s, which is larger than %d KiB: is it the right file?", t.key, t.file,
 			maxSecretFile>>10)
 	}
-	b, err := os.ReadFile(path)
+	b, err := ReadPlain(path, t.file)
 	if err != nil {
-		return "", fmt.Errorf("%s is kept in the file %s, which cannot be read: %w", t.key, t.file, err)
+		return "", fmt.Errorf("%s is kept in a file: %w", t.key, err)
 	}
 	return strings.TrimSpace(string(b)), nil
 }

@@ -17,9 +17,14 @@ const most = 1_000_000
 // Walk visits a folder and all that lies in it, in the order of names. Links are followed, as
 // configuration systems and people lay projects out by them: the path visited is that through the
 // link, the entry that of what it leads to. A link to a folder that it lies in is passed over.
-// visit may answer fs.SkipDir. What vanishes meanwhile is passed over.
-func Walk(root string, visit func(path string, d fs.DirEntry) error) error {
-	w := walker{visit: visit, inside: map[string]bool{}}
+// visit may answer fs.SkipDir. What vanishes meanwhile is passed over. What cannot be looked at, a folder
+// that cannot be listed and a link that leads nowhere go to lost, and all else is visited; nil passes
+// them over. The error is for what concerns the folder as a whole.
+func Walk(root string, visit func(path string, d fs.DirEntry) error, lost func(path string, err error)) error {
+	if lost == nil {
+		lost = func(string, error) {}
+	}
+	w := walker{visit: visit, lost: lost, inside: map[string]bool{}}
 	if err := w.walk(root, 0); err != nil && !errors.Is(err, fs.SkipDir) {
 		return err
 	}
@@ -28,17 +33,18 @@ func Walk(root string, visit func(path string, d fs.DirEntry) error) error {
 
 type walker struct {
 	visit  func(path string, d fs.DirEntry) error
+	lost   func(path string, err error)
 	inside map[string]bool // real paths of the folders that the walk is in
 	count  int
 }
 
 func (w *walker) walk(path string, depth int) error {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", path, err)
+		if _, gone := os.Lstat(path); !errors.Is(gone, fs.ErrNotExist) {
+			w.lost(path, err)
+		}
+		return nil
 	}
 	if w.count++; w.count > most {
 		return fmt.Errorf("%s: the project holds more than %d files", path, most)
@@ -48,7 +54,8 @@ func (w *walker) walk(path string, depth int) error {
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Errorf("follow %s: %w", path, err)
+		w.lost(path, err)
+		return nil
 	}
 	if w.inside[real] {
 		return nil
@@ -63,7 +70,7 @@ func (w *walker) walk(path string, depth int) error {
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list %s: %w", path, err)
+		w.lost(path, err)
 	}
 	for _, e := range entries {
 		if err := w.walk(filepath.Join(path, e.Name()), depth+1); err != nil && !errors.Is(err, fs.SkipDir) {

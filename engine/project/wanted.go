@@ -2,7 +2,6 @@ package project
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -31,7 +30,7 @@ func Wanted(root string) (metadata.Wanted, error) {
 		if info, err := d.Info(); err != nil || info.Size() > maxRuleFile {
 			return nil
 		}
-		text, err := os.ReadFile(path)
+		text, err := ReadPlain(path, path)
 		if err != nil {
 			return nil // to load the rules says more of it
 		}
@@ -40,7 +39,7 @@ func Wanted(root string) (metadata.Wanted, error) {
 		return nil
 	}
 	for _, dir := range []string{RulesDir, FunctionsDir} {
-		if err := Walk(filepath.Join(root, dir), look); err != nil {
+		if err := Walk(filepath.Join(root, dir), look, nil); err != nil {
 			return w, err
 		}
 	}

@@ -23,12 +23,38 @@ const (
 	settle = 150 * time.Millisecond
 	// rescan is the net below file events, which network file systems and mounted config maps do not send.
 	rescan = 2 * time.Second
+	// maxRetry is the longest between two tries to read a file that cannot be read.
+	maxRetry = time.Minute
 )
 
 type reloadState struct {
 	mu      sync.Mutex
 	stamp   [sha256.Size]byte
 	refused string // why the project as it lies there is not live; empty: it is
+
+	// Files that could not be read are tried again, though nothing seems to have changed: an editor or a
+	// virus scanner may hold them for a moment.
+	found diag.List // of the project as it was read last, while it has such files; nil: it has none
+	retry int       // tries since
+	next  time.Time
+}
+
+// readAgain tells whether it is time to try what could not be read.
+func (r *reloadState) readAgain(now time.Time) bool { return r.found != nil && !now.Before(r.next) }
+
+// lost notes what was found while files could not be read, and tells whether that is as it was: then there is
+// nothing to do until the next try.
+func (r *reloadState) lost(p *project.Project, now time.Time) bool {
+	if len(p.Lost) == 0 {
+		r.found, r.retry = nil, 0
+		return false
+	}
+	same := r.found != nil && slices.EqualFunc(r.found, p.Findings, func(a, b diag.Diagnostic) bool {
+		return a.String() == b.String()
+	})
+	r.retry++
+	r.found, r.next = slices.Clone(p.Findings), now.Add(min(rescan<<min(r.retry, 10), maxRetry))
+	return same
 }
 
 // watch reads the project again whenever its files change, or when it is told to.
@@ -80,7 +106,7 @@ func (s *Service) follow(w *changes.Watcher) {
 		}
 		_ = w.Add(path)
 		return nil
-	})
+	}, nil)
 }
 
 // unwatched tells what no rule depends on: all but culvert.yaml, and of the folders beside it
@@ -94,14 +120,16 @@ func (s *Service) unwatched(path string, d fs.DirEntry) bool {
 		return false
 	case top == state, strings.HasPrefix(top, "."):
 		return true
+	case watched[top] || s.current.Load().Reads(top):
+		return false
 	case d.IsDir():
-		return !watched[top]
+		return true
 	}
 	return rel == top && rel != project.ConfigFile // what else lies beside culvert.yaml is no business of the rules
 }
 
-// watched are the folders that rules read from.
-var watched = map[string]bool{project.RulesDir: true, "maps": true, "tables": true, "samples": true,
+// watched are the folders that rules usually read from.
+var watched = map[string]bool{project.RulesDir: true, project.FunctionsDir: true, "snippets": true, "maps": true, "tables": true, "samples": true,
 	project.MetadataDir: true}
 
 // fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml
@@ -127,7 +155,8 @@ func (s *Service) Reload(ctx context.Context) {
 	s.reload.mu.Lock()
 	defer s.reload.mu.Unlock()
 	stamp, err := s.fingerprint()
-	if err == nil && stamp == s.reload.stamp || project.CheckingOut(s.o.Dir, checkoutLimit) {
+	if err == nil && stamp == s.reload.stamp && !s.reload.readAgain(time.Now()) ||
+		project.CheckingOut(s.o.Dir, checkoutLimit) {
 		return
 	}
 	if err == nil {
@@ -164,6 +193,10 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	if err != nil {
 		return err
 	}
+	if s.reload.lost(fresh, time.Now()) && stamp == s.reload.stamp {
+		return nil
+	}
+	s.reload.stamp = [sha256.Size]byte{} // until the project as it is now is live
 	for _, d := range fresh.Findings {
 		if d.Place.File == project.ConfigFile && d.Severity == diag.Error {
 			return errors.New(d.String())
@@ -265,7 +298,7 @@ func (s *Service) sayNamespaces(p *project.Project) {
 
 // keepGood puts the last good version of a rule in the place of one that was edited and is broken
 // now. When the metadata changed under it the old version fits no better: then the rule stays
-// invalid and its records are held.
+// invalid and its records are held. One that was broken before, and can no longer be read at all, stays as it was.
 func (s *Service) keepGood(before, fresh *project.Project) {
 	for i, r := range fresh.Rules {
 		d, bad := firstError(r.Findings)
@@ -284,11 +317,11 @@ func (s *Service) keepGood(before, fresh *project.Project) {
 		}
 	}
 	for _, old := range before.Rules {
-		if _, bad := firstError(old.Findings); bad || fresh.RuleNamed(old.Name) != nil {
+		if fresh.RuleNamed(old.Name) != nil {
 			continue
 		}
-		if _, there := fresh.Texts[old.Path]; there && ruleOf(fresh, old.Path) == nil {
-			fresh.Rules = append(fresh.Rules, old) // its file is there but could not be read as a rule
+		if fresh.Has(old.Path) && ruleOf(fresh, old.Path) == nil {
+			fresh.Rules = append(fresh.Rules, old) // its file is there but could not be read as a rule: its records are taken
 		}
 	}
 }

@@ -184,6 +184,7 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 	p.CheckEnvironment(s.o.Loader.Sources)
 	s.current.Store(p)
 	s.reload.stamp = stamp
+	s.reload.lost(p, time.Now())
 	s.started = p.Config
 	return p, nil
 }
