@@ -92,7 +92,7 @@ var wantedEvents = map[string]int{
 	"17": 1, "18": 1, "19": 1, // registry, archive
 	"21": 1, "22": 1, "23": 1, "24": 1, // web API, share
 	"25": 1, "26": 1, // CommCare's forms and cases
-	"27": 1, "28": 1, // KoboToolbox, ODK Central
+	"27": 1, "28": 1, "42": 1, // KoboToolbox, ODK Central with its entities
 	"29": 1, "30": 1, // sheet
 	"32": 1, "33": 1, "34": 1, "35": 1, // RapidPro, CHT, FHIR read and sent
 	"36": 1,                            // REDCap
@@ -345,6 +345,10 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 		item := map[string]any{"__id": "uuid:o-1", "__system": map[string]any{"submissionDate": "2026-03-05T10:00:00.000Z"},
 			"today": "2026-03-05", "case": person("28")}
 		out = map[string]any{"value": []any{item}}
+	case strings.HasPrefix(r.URL.Path, "/v1/projects/3/datasets/malaria_cases.svc/Entities"):
+		item := map[string]any{"__id": "e-1", "label": "case", "facility": "TM-010202", "found_on": "2026-03-05", "age": "42",
+			"sex": "female", "__system": map[string]any{"createdAt": "2026-03-05T10:00:00.000Z", "conflict": nil}}
+		out = map[string]any{"value": []any{item}, "@odata.count": "1"}
 	case r.Header.Get("Authorization") != "ApiKey reader:key":
 		w.WriteHeader(http.StatusUnauthorized)
 		return

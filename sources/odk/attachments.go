@@ -14,7 +14,7 @@ import (
 // Attachments finds the photos and other files of submissions, by the names in the answers.
 func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv) sources.AttachmentFinder {
 	r := read(t, func(diag.Diagnostic) {})
-	if r.Connection == "" {
+	if r.Connection == "" || r.Form == "" { // entities have none
 		return nil
 	}
 	return func(body any, _ string) rules.Attachments {

@@ -48,11 +48,18 @@ const stamp = "2006-01-02T15:04:05.000Z"
 
 // first gives the address of the first page of what came or changed since a time; of everything since the zero time.
 func (c *client) first(r *Rule, since time.Time) *url.URL {
-	u := c.base.JoinPath("v1", "projects", strconv.Itoa(r.Project), "forms", url.PathEscape(r.Form)+".svc", "Submissions")
-	q := url.Values{"$top": {strconv.Itoa(r.Batch)}, "$expand": {"*"}}
+	// The count tells afterwards whether the pages held all of it.
+	q := url.Values{"$top": {strconv.Itoa(r.Batch)}, "$count": {"true"}}
+	u, came := c.base.JoinPath("v1", "projects", strconv.Itoa(r.Project)), "submissionDate"
+	if r.entities() {
+		u, came = u.JoinPath("datasets", url.PathEscape(r.EntityList)+".svc", "Entities"), "createdAt"
+	} else {
+		u = u.JoinPath("forms", url.PathEscape(r.Form)+".svc", "Submissions")
+		q.Set("$expand", "*")
+	}
 	if !since.IsZero() {
 		at := since.UTC().Format(stamp)
-		filter := "__system/submissionDate ge " + at + " or __system/updatedAt ge " + at
+		filter := "__system/" + came + " ge " + at + " or __system/updatedAt ge " + at
 		if r.Deletions {
 			filter += " or __system/deletedAt ge " + at
 		}
@@ -62,14 +69,29 @@ func (c *client) first(r *Rule, since time.Time) *url.URL {
 	return u
 }
 
-// page is one page of the feed.
-type page struct {
-	items []submission
-	next  string
+// skipping gives the address of the same, so many passed over, the oldest first: what comes meanwhile stands at the
+// end. Central takes no token together with an order of ours.
+func skipping(u *url.URL, r *Rule, n int) *url.URL {
+	came := "submissionDate"
+	if r.entities() {
+		came = "createdAt"
+	}
+	out, q := *u, u.Query()
+	q.Set("$orderby", "__system/"+came+" asc")
+	q.Set("$skip", strconv.Itoa(n))
+	out.RawQuery = q.Encode()
+	return &out
 }
 
-// submission is one of them.
-type submission struct {
+// page is one page of the feed.
+type page struct {
+	items []item
+	next  string
+	count int // of all pages; -1: the server does not say
+}
+
+// item is a submission, or an entity.
+type item struct {
 	id        string
 	changed   time.Time // when it came, was edited or reviewed, or was deleted
 	deleted   bool
@@ -91,7 +113,8 @@ func (c *client) page(ctx context.Context, at *url.URL) (page, error) {
 
 func decodePage(text []byte) (page, error) {
 	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of an OData feed",
-		Hint: "check the address of the connection, the number of the project and the id of the form"}}
+		Hint: "check the address of the connection, the number of the project, and the id of the form or the name of the " +
+			"entity list"}}
 	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {
 		return page{}, strange
@@ -101,13 +124,21 @@ func decodePage(text []byte) (page, error) {
 	if !ok || !has {
 		return page{}, strange
 	}
-	var p page
+	p := page{count: -1}
 	p.next, _ = reply["@odata.nextLink"].(string)
-	for _, item := range list {
-		s, ok := submissionOf(item)
+	switch n := reply["@odata.count"].(type) {
+	case float64:
+		p.count = int(min(n, 1<<31))
+	case string: // as entities have it
+		if n, err := strconv.Atoi(n); err == nil {
+			p.count = n
+		}
+	}
+	for _, v := range list {
+		s, ok := itemOf(v)
 		if !ok {
 			return page{}, &httpget.Error{Problem: diag.Problem{
-				Message: "a submission of the answer has no __id or no time",
+				Message: "what the answer holds has no __id or no time",
 				Hint:    "report this to the server's administrators"}}
 		}
 		p.items = append(p.items, s)
@@ -115,15 +146,15 @@ func decodePage(text []byte) (page, error) {
 	return p, nil
 }
 
-func submissionOf(item any) (submission, bool) {
-	body, ok := item.(map[string]any)
+func itemOf(v any) (item, bool) {
+	body, ok := v.(map[string]any)
 	id, _ := body["__id"].(string)
 	system, has := body["__system"].(map[string]any)
 	if !ok || !has || id == "" {
-		return submission{}, false
+		return item{}, false
 	}
-	s := submission{id: id, body: body, review: received}
-	for _, key := range []string{"submissionDate", "updatedAt", "deletedAt"} {
+	s := item{id: id, body: body, review: received}
+	for _, key := range []string{"submissionDate", "createdAt", "updatedAt", "deletedAt"} {
 		text, _ := system[key].(string)
 		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.After(s.changed) {
 			s.changed = t

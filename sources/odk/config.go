@@ -26,12 +26,24 @@ type Rule struct {
 	Rule       string
 	Connection string
 	Project    int    // its number in Central
-	Form       string // xmlFormId
+	Form       string // xmlFormId; empty: entities are pulled
+	EntityList string
 	Since      time.Time
 	Every      time.Duration
 	Review     []string // only submissions in these states of review; empty: all
 	Deletions  bool     // deletions come as records
 	Batch      int
+}
+
+// entities tells whether an entity list is pulled, in place of the submissions of a form.
+func (r *Rule) entities() bool { return r.Form == "" && r.EntityList != "" }
+
+// items names what is pulled.
+func (r *Rule) items() string {
+	if r.entities() {
+		return "entities"
+	}
+	return "submissions"
 }
 
 // received is what people call the state of a submission that nobody has reviewed, which Central leaves out.
@@ -42,8 +54,8 @@ var reviews = []string{received, "edited", "hasIssues", "rejected", "approved"}
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
 	return settings.Spec{
-		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, pulled by its OData feed: new ones, " +
-			"edits, reviews and, if asked for, deletions.",
+		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, or the entities of an entity list, pulled by " +
+			"its OData feed: new ones, edits, reviews and, if asked for, deletions.",
 		Example: "odk: {connection: central, project: 3, form: anc}",
 		Fields: []settings.Field{
 			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
@@ -51,18 +63,20 @@ func (Kind) Settings() settings.Spec {
 			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1<<31 - 1,
 				Hint: "write the number behind /projects/ in the address of the form",
 				Doc:  "number of the project: what stands behind `/projects/` in the address of the form"},
-			{Name: "form", Required: true, Hint: "write what stands behind /forms/ in the address of the form",
+			{Name: "form", LeftOut: "form or entity_list is needed",
 				Doc: "id of the form: what stands behind `/forms/` in its address"},
+			{Name: "entity_list", LeftOut: "form or entity_list is needed",
+				Doc: "instead of form: name of the entity list, what stands behind `/entity-lists/` in its address"},
 			{Name: "since", LeftOut: "the beginning",
-				Doc: "the first submissions to pull, by when they came or changed: a day, or a time in UTC"},
+				Doc: "the first to pull, by when they came or changed: a day, or a time in UTC"},
 			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * 24 * time.Hour,
 				Doc: "how often Central is asked"},
 			{Name: "review", Type: settings.Texts, LeftOut: "all", Words: reviews,
-				Doc: "only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` " +
+				Doc: "with form: only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` " +
 					"or `approved`, one or several"},
 			{Name: "deletions", Type: settings.Switch,
-				Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
-			{Name: "batch", Type: settings.Whole, Default: "250", Min: 1, Max: 5000, Doc: "submissions of one page"},
+				Doc: "a deleted submission or entity comes as a record with `source.deleted`, for `dhis2.delete`"},
+			{Name: "batch", Type: settings.Whole, Default: "250", Min: 1, Max: 5000, Doc: "how many stand on one page"},
 		},
 	}
 }
@@ -109,7 +123,7 @@ func (Kind) Ping(ctx context.Context, c sources.Connection, log *slog.Logger) er
 	return nil
 }
 
-// Sample decodes a sample into record bodies: one submission, a list of them, or a page of the feed.
+// Sample decodes a sample into record bodies: one submission or entity, a list of them, or a page of the feed.
 func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	bodies, err := tree.Records(text, limit)
 	if err != nil {
@@ -147,9 +161,19 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if !ok {
 		return out
 	}
-	out.Connection, out.Project, out.Form = c.Text("connection"), c.Whole("project"), c.Text("form")
+	out.Connection, out.Project = c.Text("connection"), c.Whole("project")
+	out.Form, out.EntityList = c.Text("form"), c.Text("entity_list")
 	out.Since, out.Every = c.Time("since"), c.Duration("every")
 	out.Deletions, out.Batch = c.Is("deletions"), c.Whole("batch")
 	out.Review = c.Words("review", reviews)
+	switch form, list := c.Config.Key("form"), c.Config.Key("entity_list"); {
+	case form == nil && list == nil:
+		c.Missing("form or entity_list", "write what stands behind /forms/ or /entity-lists/ in the address of what is pulled")
+	case form != nil && list != nil:
+		c.Wrong(list, "two-feeds", "the trigger pulls two things, a form and an entity list",
+			"keep one, and make another rule for the other")
+	case list != nil && c.Has("review"):
+		c.Wrong(c.Config.Key("review"), "unknown-key", "review belongs to form: entities are not reviewed", "take it out")
+	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -79,7 +80,11 @@ type state struct {
 }
 
 func (p *pull) cursor() string {
-	return fmt.Sprintf("%s/%s/%s/%s", Kind{}.Name(), p.rule.Rule, strconv.Itoa(p.rule.Project), p.rule.Form)
+	what := Kind{}.Name()
+	if p.rule.entities() {
+		what += ".entities"
+	}
+	return fmt.Sprintf("%s/%s/%s/%s", what, p.rule.Rule, strconv.Itoa(p.rule.Project), p.rule.Form+p.rule.EntityList)
 }
 
 func (p *pull) state(ctx context.Context) (state, error) {
@@ -124,55 +129,113 @@ func (p *pull) once(ctx context.Context) error {
 }
 
 // list gives what came or changed since a time, the oldest change first.
-func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submission, error) {
-	var list []submission
-	seen := map[string]bool{}
-	for at, n := c.first(p.rule, since), 1; ; n++ {
-		got, err := c.page(ctx, at)
+func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]item, error) {
+	first := c.first(p.rule, since)
+	list, count, err := p.pages(ctx, c, first)
+	if err != nil {
+		return nil, err
+	}
+	// A page goes on behind the last id of the one before, while the order is that of times: what two
+	// devices sent at the same moment can fall between two pages.
+	if len(list) < count {
+		p.log.Info("the pages held less than the server counts; the list is read again in another order",
+			"read", len(list), "counted", count)
+		again, err := p.skipped(ctx, c, first)
 		if err != nil {
-			return nil, fmt.Errorf("page %d: %w", n, err)
+			return nil, err
 		}
-		list = append(list, got.items...)
-		if len(list) > mostAtOnce {
-			return nil, tooMany(list)
-		}
-		if got.next == "" {
-			break
-		}
-		if seen[got.next] {
-			return nil, &httpget.Error{Problem: diag.Problem{Message: "the list of submissions has no end",
-				Hint: "report this to the server's administrators"}}
-		}
-		seen[got.next] = true
-		if at, err = httpget.Follow(at, got.next); err != nil {
-			return nil, fmt.Errorf("page %d: %w", n, err)
-		}
+		list = unite(list, again)
 	}
 	slices.Reverse(list) // the newest come first, and those of one time stay in their order
-	slices.SortStableFunc(list, func(a, b submission) int { return a.changed.Compare(b.changed) })
+	slices.SortStableFunc(list, func(a, b item) int { return a.changed.Compare(b.changed) })
 	return list, nil
 }
 
+// unite adds to a list what it has not.
+func unite(list, more []item) []item {
+	type version struct {
+		id string
+		at time.Time
+	}
+	has := map[version]bool{}
+	for _, it := range list {
+		has[version{it.id, it.changed}] = true
+	}
+	return append(list, slices.DeleteFunc(more, func(it item) bool { return has[version{it.id, it.changed}] })...)
+}
+
+// pages follows the links from page to page. count is what the server counted when the first was read, -1 when it
+// did not say.
+func (p *pull) pages(ctx context.Context, c *client, first *url.URL) (list []item, count int, err error) {
+	seen := map[string]bool{}
+	for at, n := first, 1; ; n++ {
+		got, err := c.page(ctx, at)
+		if err != nil {
+			return nil, 0, fmt.Errorf("page %d: %w", n, err)
+		}
+		if n == 1 {
+			count = got.count
+		}
+		list = append(list, got.items...)
+		if len(list) > mostAtOnce {
+			return nil, 0, tooMany(list)
+		}
+		if got.next == "" {
+			return list, count, nil
+		}
+		if seen[got.next] {
+			return nil, 0, endless()
+		}
+		seen[got.next] = true
+		if at, err = httpget.Follow(at, got.next); err != nil {
+			return nil, 0, fmt.Errorf("page %d: %w", n, err)
+		}
+	}
+}
+
+// skipped reads the same by counting, the oldest first, and gives it with the newest first.
+func (p *pull) skipped(ctx context.Context, c *client, first *url.URL) ([]item, error) {
+	var list []item
+	for n := 1; ; n++ {
+		got, err := c.page(ctx, skipping(first, p.rule, len(list)))
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("page %d, counted: %w", n, err)
+		case len(got.items) == 0:
+			slices.Reverse(list)
+			return list, nil
+		}
+		if list = append(list, got.items...); len(list) > mostAtOnce {
+			return nil, endless() // the pages before had an end
+		}
+	}
+}
+
+func endless() error {
+	return &httpget.Error{Problem: diag.Problem{Message: "the list of submissions or entities has no end",
+		Hint: "report this to the server's administrators"}}
+}
+
 // tooMany says from which day on a pull can hold what came, for the list goes back from the newest.
-func tooMany(list []submission) error {
-	oldest := slices.MinFunc(list, func(a, b submission) int { return a.changed.Compare(b.changed) }).changed
+func tooMany(list []item) error {
+	oldest := slices.MinFunc(list, func(a, b item) int { return a.changed.Compare(b.changed) }).changed
 	return &httpget.Error{Problem: diag.Problem{
-		Message: fmt.Sprintf("more than %d submissions came or changed since then", mostAtOnce),
+		Message: fmt.Sprintf("more than %d submissions or entities came or changed since then", mostAtOnce),
 		Hint: fmt.Sprintf("write since: %s or a later day, and drop what is older as a CSV file that Central exports, with "+
 			"a rule for it", oldest.UTC().AddDate(0, 0, 1).Format(time.DateOnly))}}
 }
 
 // handOver gives what is wanted to the sink, with the place behind it.
-func (p *pull) handOver(ctx context.Context, list []submission, s state) error {
+func (p *pull) handOver(ctx context.Context, list []item, s state) error {
 	p.tellOfEncrypted(list)
 	kept := 0
 	for part := range slices.Chunk(list, handed) {
 		var records []sources.Record
-		for _, item := range part {
-			if p.wanted(item) {
+		for _, it := range part {
+			if p.wanted(it) {
 				records = append(records, sources.Record{
-					Rule: p.rule.Rule, Received: p.source.c.Now(), Body: item.body,
-					Origin: sources.Origin{Trigger: Kind{}.Name(), Query: p.rule.Connection, Deleted: item.deleted},
+					Rule: p.rule.Rule, Received: p.source.c.Now(), Body: it.body,
+					Origin: sources.Origin{Trigger: Kind{}.Name(), Query: p.rule.Connection, Deleted: it.deleted},
 				})
 			}
 		}
@@ -192,12 +255,12 @@ func (p *pull) handOver(ctx context.Context, list []submission, s state) error {
 		kept += poll.New(receipts)
 	}
 	if kept > 0 {
-		p.log.Info("submissions were pulled", "listed", len(list), "new", kept)
+		p.log.Info(p.rule.items()+" were pulled", "listed", len(list), "new", kept)
 	}
 	return nil
 }
 
-func (p *pull) wanted(s submission) bool {
+func (p *pull) wanted(s item) bool {
 	switch {
 	case s.encrypted:
 		return false
@@ -208,7 +271,7 @@ func (p *pull) wanted(s submission) bool {
 }
 
 // tellOfEncrypted says that submissions cannot be read, until a pull in which none came.
-func (p *pull) tellOfEncrypted(list []submission) {
+func (p *pull) tellOfEncrypted(list []item) {
 	n := 0
 	for _, s := range list {
 		if s.encrypted && !s.deleted {

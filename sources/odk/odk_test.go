@@ -145,6 +145,12 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: c, project: 3, form: anc}": nil,
 		"{connection: c, project: 3, form: anc, review: [approved, edited], since: 2026-01-01, deletions: true}": nil,
+		"{connection: c, project: 3, entity_list: people, deletions: true}":                                      nil,
+		"{connection: c, project: 3}": {"0:0 missing-key: odk needs form or entity_list"},
+		"{connection: c, project: 3, form: anc, entity_list: people}": {"1:40 two-feeds: the trigger pulls two things, a form " +
+			"and an entity list"},
+		"{connection: c, project: 3, entity_list: people, review: approved}": {"1:50 unknown-key: review belongs to form: " +
+			"entities are not reviewed"},
 		"{connection: c, form: anc}": {"0:0 missing-key: odk needs project"},
 		"{connection: c, project: main, form: anc}": {"1:26 wrong-type: project is a whole number from " +
 			"1 to 2147483647"},
@@ -293,7 +299,7 @@ func TestReviewsAreWaitedFor(t *testing.T) {
 
 func TestTooManyAtOnce(t *testing.T) {
 	at := time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
-	err := tooMany([]submission{{changed: at.AddDate(0, 1, 0)}, {changed: at}, {changed: at.AddDate(0, 0, 9)}})
+	err := tooMany([]item{{changed: at.AddDate(0, 1, 0)}, {changed: at}, {changed: at.AddDate(0, 0, 9)}})
 	if !strings.Contains(err.Error(), "since: 2026-03-02 or a later day") {
 		t.Error(err)
 	}
