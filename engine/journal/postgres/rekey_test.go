@@ -12,10 +12,23 @@ import (
 	"github.com/culvert/culvert/engine/journal/journaltest"
 )
 
-// TestRekeyWaitsForOlderReaders encrypts a journal while somebody reads the database as it was
-// before, as a dump does: the tables are rewritten once nothing of it is kept for them.
-func TestRekeyWaitsForOlderReaders(t *testing.T) {
+// TestRekeyWaitsForOthers encrypts a journal while somebody reads the database as it was before, as a dump does, or
+// has written to it since and may still read: the tables are rewritten once nothing of it is kept for them.
+func TestRekeyWaitsForOthers(t *testing.T) {
 	t.Parallel()
+	t.Run("a dump", func(t *testing.T) {
+		t.Parallel()
+		rekeyBeside(t, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, "SELECT count(*) FROM pg_class")
+	})
+	t.Run("a writer", func(t *testing.T) {
+		t.Parallel()
+		rekeyBeside(t, pgx.TxOptions{}, "SELECT txid_current()")
+	})
+}
+
+// rekeyBeside encrypts a journal while a transaction is under way that has done something.
+func rekeyBeside(t *testing.T, options pgx.TxOptions, does string) {
+	t.Helper()
 	p := newPlace(t)
 	rec := journaltest.Form(1)
 	rec.ID = "form-of-amina"
@@ -27,14 +40,14 @@ func TestRekeyWaitsForOlderReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	reader, err := pgx.Connect(ctx, string(p))
+	other, err := pgx.Connect(ctx, string(p))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = reader.Close(context.Background()) })
-	dump, err := reader.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	t.Cleanup(func() { _ = other.Close(context.Background()) })
+	under, err := other.BeginTx(ctx, options)
 	if err == nil {
-		_, err = dump.Exec(ctx, "SELECT count(*) FROM pg_class")
+		_, err = under.Exec(ctx, does)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -52,13 +65,13 @@ func TestRekeyWaitsForOlderReaders(t *testing.T) {
 		done <- err
 	}()
 	waits := `SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = current_setting('application_name')
-		AND pid <> pg_backend_pid() AND query LIKE '%backend_xmin IS NOT NULL%'`
+		AND pid <> pg_backend_pid() AND query LIKE '%backend_xmin%'`
 	for end, so := time.Now().Add(time.Minute), false; !so; time.Sleep(5 * time.Millisecond) {
 		if err := look.QueryRow(ctx, waits).Scan(&so); err != nil || time.Now().After(end) {
-			t.Fatalf("it does not wait for the reader: %v", err)
+			t.Fatalf("it does not wait for the other: %v", err)
 		}
 	}
-	if err := dump.Commit(ctx); err != nil {
+	if err := under.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {

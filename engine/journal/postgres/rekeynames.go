@@ -61,9 +61,10 @@ func (s *Store) rename(ctx context.Context, conn *pgx.Conn, to *codec.Sealer) (c
 // a dump of the database: what they may still read the database keeps.
 const olderWait = time.Minute
 
-// older counts the transactions in the database that may read what one has replaced.
+// older counts the transactions in the database that may read what one has replaced: those that read as
+// of before it, and those that have written since before it, which may begin to read at any time.
 const older = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-	AND backend_xmin IS NOT NULL AND age(backend_xmin) >= age(($1::bigint % 4294967296)::text::xid)`
+	AND greatest(age(backend_xmin), age(backend_xid)) >= age(($1::bigint % 4294967296)::text::xid)`
 
 // compact gives back the room of what a transaction replaced, in which it could be read until it is overwritten.
 func (s *Store) compact(ctx context.Context, conn *pgx.Conn, xid int64) {
