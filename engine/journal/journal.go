@@ -26,6 +26,10 @@ const (
 	Superseded State = "superseded"
 )
 
+// PartSign stands between the name of a rule and the place of a further part of it, under which that part's records
+// are kept: anc-registration@hq. No rule has it in its name.
+const PartSign = "@"
+
 // Record is one accepted record.
 type Record struct {
 	Seq      int64 // order of acceptance; set by the journal
@@ -145,6 +149,15 @@ type Settlement struct {
 	About    []string // see Record
 
 	SupersededBy int64 // see Record
+}
+
+// Identification is what a record that was kept without an id is called.
+type Identification struct {
+	Seq     int64
+	Rule    string // as the record has it
+	From    string // the id that it has
+	ID, Key string
+	Version int64 // as its source gives it; 0: as it is
 }
 
 // Version is a row of a file that was delivered or superseded, or that stands for an earlier

@@ -128,7 +128,8 @@ type Desk interface {
 	// Correct puts a content that a person has corrected in the place of a record's, to be sent; it
 	// gives the Seq of the record that holds it. For a settled record that is a new version of it,
 	// marked Edited, which stands where the record stood among those that write the same objects, so
-	// that it overwrites nothing newer; a failed record is superseded by it. Its Content stays that of
+	// that it overwrites nothing newer; a failed record is superseded by it, and so is what failed of the
+	// record, or an older version of it, at further places of its rule. Its Content stays that of
 	// the record: when its source delivers the old content once more, the correction is not undone. A
 	// held record keeps its place and gets the content. why must not be empty. Records that are
 	// pending or in flight are refused, and those of which a correction waits.
@@ -136,6 +137,11 @@ type Desk interface {
 	// Hold moves pending records of a rule to held, with the reason; Unhold moves them back.
 	Hold(ctx context.Context, rule string, p *Problem) (int64, error)
 	Unhold(ctx context.Context, rule string) (int64, error)
+	// Identify gives records that were kept without them the ids and keys that their rules give now: from
+	// then on they stand at their old places among the records of those keys, are found by them, and are
+	// versions of the records of those ids. Records that are settled for good or in flight are left alone,
+	// and those whose id is another than From by now. It says how many it changed.
+	Identify(ctx context.Context, names []Identification) (int64, error)
 	// SetIdentities imports or corrects the map from external ids.
 	SetIdentities(ctx context.Context, server string, ids []actions.Identity, who, why string) error
 	// Forget erases every payload of a person and says what it did: of records whose key or id is the

@@ -17,7 +17,7 @@ import (
 // not yet at another can be seen.
 
 // partSign stands between the name of a rule, or a key, and the place of a part.
-const partSign = "@"
+const partSign = journal.PartSign
 
 // Name is under which the journal keeps the flow's records: the rule's name, and of a further part
 // with its place, such as anc-registration@hq.

@@ -31,6 +31,7 @@ type record struct {
 	flow  *program.Flow
 	plan  actions.Plan
 	epoch int64
+	name  *journal.Identification // what it is called, when it was kept without an id: it waits among those of its key first
 }
 
 func (r *record) Flow() *program.Flow { return r.flow }
@@ -238,7 +239,12 @@ func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch
 	b := &journal.Batch{Owner: q.Owner}
 	var settled []*journal.Record
 	var ready []work.Work
+	var nameless []*record
 	for i, s := range settlements {
+		if works[i].name != nil {
+			nameless = append(nameless, works[i])
+			continue
+		}
 		if s == nil {
 			ready = append(ready, works[i])
 			continue
@@ -249,6 +255,12 @@ func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch
 		s.Seq = records[i].Seq
 		b.Settlements = append(b.Settlements, *s)
 		settled = append(settled, records[i])
+	}
+	if len(nameless) > 0 {
+		works, settlements = identified(works, settlements)
+		if q.identify(nameless) != nil {
+			return // the runner ends
+		}
 	}
 	if q.goOn(evaluated(works, settlements), true) != nil {
 		return // the runner ends
@@ -286,7 +298,12 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 	}
 	e, err := program.Evaluate(flow, program.InputOf(rec, body))
 	s.About = e.Plan.About
-	if strings.HasPrefix(rec.ID, program.Unidentified) && e.ID != "" && e.Key != "" { // so that its parts go on, whatever it comes to
+	if strings.HasPrefix(rec.ID, program.Unidentified) && e.ID != "" && e.Key != "" {
+		if q.mayName(rec.Seq) {
+			w.name = &journal.Identification{Seq: rec.Seq, Rule: rec.Rule, From: rec.ID, ID: e.ID, Key: e.Key,
+				Version: e.Version}
+			return nil
+		}
 		w.plan.Record = actions.Ref{Rule: rec.Rule, RecordID: e.ID, Key: e.Key}
 	}
 	switch {

@@ -19,6 +19,7 @@ import (
 type Journal interface {
 	Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, error)
 	Release(ctx context.Context, owner string, seqs []int64) error
+	Identify(ctx context.Context, names []journal.Identification) (int64, error)
 	Wake() <-chan struct{}
 	Versions(ctx context.Context, rule, id string) ([]*journal.Record, error)
 	journal.Appender
@@ -73,6 +74,7 @@ type Queue struct {
 	keys    *Keys[work.Work]
 	fetched fetched
 	barrier barrier
+	named   map[int64]bool // records that were given ids and may not have taken them
 }
 
 // New makes a queue.
@@ -80,6 +82,7 @@ func New(c Config) *Queue {
 	return &Queue{
 		Config: c, wake: await.NewSignal(), caughtUp: make(chan struct{}), keys: NewKeys[work.Work](),
 		fetched: fetched{records: map[int64]size{}, count: map[string]int{}},
+		named:   map[int64]bool{},
 		barrier: barrier{unread: map[*unreadFile]struct{}{}, awaitingRequeue: map[string]int{}, locked: map[string]bool{},
 			held: map[string]struct{}{}},
 	}

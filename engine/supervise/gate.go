@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +20,10 @@ type Gate struct {
 	now      func() time.Time
 	silence  time.Duration // without a sign of life, before we stop sending: well before the lease ends
 
+	// Rules that run since the last change, by name: their records are not sent before those that were held
+	// without an id have theirs, so that these come first.
+	unsettled atomic.Pointer[map[string]bool]
+
 	leading    atomic.Bool
 	lastBeat   atomic.Pointer[time.Time]
 	leaseEpoch atomic.Int64 // goes up when what is held may have been lost
@@ -34,8 +40,57 @@ func NewGate(p *program.Program, servers []string, lease time.Duration, now func
 	return g
 }
 
-// Swap puts a new set of rules in place.
-func (g *Gate) Swap(p *program.Program) { g.program.Store(p) }
+// Swap puts a new set of rules in place. Those that can run now and could not before wait until Settled.
+func (g *Gate) Swap(p *program.Program) {
+	if old := g.program.Load(); old != nil {
+		g.settle(func(rules map[string]bool) {
+			for _, name := range p.Names() {
+				before := old.Rules[name]
+				if p.Rules[name].Invalid == nil && (before == nil || before.Invalid != nil) {
+					rules[name] = true
+				}
+			}
+		})
+	}
+	g.program.Store(p)
+}
+
+// settle changes which rules wait for Settled.
+func (g *Gate) settle(change func(rules map[string]bool)) {
+	for {
+		old := g.unsettled.Load()
+		rules := map[string]bool{}
+		if old != nil {
+			maps.Copy(rules, *old)
+		}
+		change(rules)
+		if g.unsettled.CompareAndSwap(old, &rules) {
+			return
+		}
+	}
+}
+
+// Unsettled lists the rules that wait for Settled.
+func (g *Gate) Unsettled() []string {
+	if rules := g.unsettled.Load(); rules != nil {
+		return slices.Sorted(maps.Keys(*rules))
+	}
+	return nil
+}
+
+// Settled lets rules go on: what was held of them is in order.
+func (g *Gate) Settled(rules []string) {
+	g.settle(func(waiting map[string]bool) {
+		for _, name := range rules {
+			delete(waiting, name)
+		}
+	})
+}
+
+func (g *Gate) settling(name string) bool {
+	rules := g.unsettled.Load()
+	return rules != nil && (*rules)[name]
+}
 
 // Program gives the rules as they are now.
 func (g *Gate) Program() *program.Program { return g.program.Load() }
@@ -53,7 +108,7 @@ func (g *Gate) Knows(server string) bool { return g.servers[server] }
 // neither switched off nor paused, and its window is open.
 func (g *Gate) Runnable(f *program.Flow) bool {
 	return f != nil && f.Invalid == nil && !f.Rule.Delivery.Disabled && g.servers[f.Server] &&
-		g.program.Load().Flow(f.Name()) == f &&
+		g.program.Load().Flow(f.Name()) == f && !g.settling(f.Name()) &&
 		g.controls.Load().Rules[f.Rule.Name] == nil && g.controls.Load().Rules[f.Name()] == nil &&
 		!f.Rule.Delivery.Closed(g.now())
 }

@@ -26,6 +26,8 @@ type Holder interface {
 	Summary(ctx context.Context) (journal.Summary, error)
 	Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error)
 	Unhold(ctx context.Context, rule string) (int64, error)
+	Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error)
+	Identify(ctx context.Context, names []journal.Identification) (int64, error)
 }
 
 // Pauses takes up what people pause and resume, and holds the records of rules that cannot run.
@@ -152,6 +154,7 @@ func missingServer(flow *program.Flow) *journal.Problem {
 func (p *Pauses) reconcile(ctx context.Context) error {
 	p.reconciling.Lock()
 	defer p.reconciling.Unlock()
+	unsettled := p.gate.Unsettled()
 	p.evictStale() // so that what waits in memory is held with the rest
 	summary, err := p.journal.Summary(ctx)
 	if err != nil {
@@ -167,6 +170,9 @@ func (p *Pauses) reconcile(ctx context.Context) error {
 			}
 			p.log.Warn("records are held", "rule", s.Rule, "records", n, "reason", reason.Message)
 		case reason == nil && s.Held > 0:
+			if err := p.identify(ctx, s.Rule); err != nil {
+				return fmt.Errorf("give held records of rule %s their ids: %w", s.Rule, err)
+			}
 			n, err := p.journal.Unhold(ctx, s.Rule)
 			if err != nil {
 				return fmt.Errorf("let held records of rule %s go: %w", s.Rule, err)
@@ -174,6 +180,7 @@ func (p *Pauses) reconcile(ctx context.Context) error {
 			p.log.Info("held records go on", "rule", s.Rule, "records", n)
 		}
 	}
+	p.gate.Settled(unsettled)
 	p.sayGone(summary)
 	p.notify()
 	return nil

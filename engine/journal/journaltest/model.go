@@ -35,6 +35,7 @@ func Model(t *testing.T, fresh func(t *testing.T) Place) {
 			"free keys": m.freeKeys,
 			"hold":      m.hold,
 			"unhold":    m.unhold,
+			"identify":  m.identify,
 			"replay":    m.replay,
 			"dismiss":   m.dismiss,
 			"correct":   m.correct,
@@ -92,6 +93,7 @@ type machine struct {
 	kept    []keptPlace  // places of file rows that are not records yet
 	last    int64        // the last place that was given out
 	files   int
+	unknown int               // records kept without an id
 	keys    map[string]string // taken keys of file rows: owner
 	digests map[string]actions.Digest
 	cursor  string
@@ -138,6 +140,11 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 		Rank: rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(rt, "rank"),
 	}
 	r.Body = fmt.Appendf(nil, `{"content":%d}`, r.Content)
+	if rapid.IntRange(0, 5).Draw(rt, "without an id") == 0 {
+		m.unknown++
+		r.ID = name("unknown-", m.unknown)
+		r.Key = r.ID
+	}
 	return r
 }
 

@@ -14,6 +14,19 @@ type newer struct {
 	seq, by  int64
 }
 
+// place is that of what supersedes others.
+func (n newer) place() int64 {
+	if n.by != 0 {
+		return n.by
+	}
+	return n.seq
+}
+
+// after tells whether it is newer; of two that stand for one version the later one is.
+func (n newer) after(order actions.Order, seq int64) bool {
+	return order.Before(n.order) || order == n.order && seq < n.place()
+}
+
 // drawDigests remembers objects; their orders only grow, as those of targets do.
 func (m *machine) drawDigests(rt *rapid.T, b *journal.Batch) {
 	for range rapid.IntRange(0, 3).Draw(rt, "digests") {
@@ -47,23 +60,16 @@ func (m *machine) supersede(all []newer) {
 	newest := map[identity]newer{}
 	for _, n := range all {
 		of := identity{n.rule, n.id}
-		if known, ok := newest[of]; !ok || known.order.Before(n.order) {
+		if known, ok := newest[of]; !ok || n.after(known.order, known.place()) {
 			newest[of] = n
 		}
 	}
 	for _, k := range m.records {
 		n, ok := newest[identity{k.rule, k.id}]
-		if !ok || k.state != journal.Failed || !k.order().Before(n.order) {
+		if !ok || k.state != journal.Failed || !n.after(k.order(), k.seq) || k.seq == n.place() {
 			continue
 		}
-		by := n.seq
-		if n.by != 0 {
-			by = n.by
-		}
-		if k.seq == by {
-			continue
-		}
-		k.state, k.by, k.touched, k.told = journal.Superseded, by, m.at, false
+		k.state, k.by, k.touched, k.told = journal.Superseded, n.place(), m.at, false
 	}
 }
 

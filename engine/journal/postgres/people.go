@@ -236,6 +236,10 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 			})
 		} else {
 			by, err = t.putVersion(ctx, seq, was.state, row, codec.Micros(now))
+			if err == nil {
+				c := shared.Corrected{Rule: old.Rule, ID: old.ID, Order: old.Order(), By: by}
+				err = t.supersedeParts(ctx, c, "", codec.Micros(now))
+			}
 		}
 		if err == nil {
 			err = t.rehead(ctx, []int64{was.chain})

@@ -23,14 +23,23 @@ func (t *tx) supersede(ctx context.Context, versions []journal.Version, server s
 			continue
 		}
 		var seq int64
-		err := t.QueryRow(ctx, "SELECT seq FROM records WHERE seq = $1 AND rule = (SELECT id FROM rules WHERE name = $2) "+
-			"AND file = $3 AND state = 4",
-			v.Fixes, v.Rule, clean(v.File)).Scan(&seq)
+		var st standing
+		c := shared.Corrected{Rule: v.Rule, By: v.Seq}
+		err := t.QueryRow(ctx, "SELECT seq, id, version, rank FROM records WHERE seq = $1 AND "+
+			"rule = (SELECT id FROM rules WHERE name = $2) AND file = $3 AND state = 4",
+			v.Fixes, v.Rule, clean(v.File)).Scan(&seq, &c.ID, &st.version, &st.rank)
 		if errors.Is(err, pgx.ErrNoRows) {
 			continue
 		}
 		if err == nil {
 			err = t.setSuperseded(ctx, map[int64]int64{seq: v.Seq}, server, now)
+		}
+		if err == nil {
+			c.Order = st.order(seq)
+			err = t.s.sealer.ShowAll(&c.ID)
+		}
+		if err == nil {
+			err = t.supersedeParts(ctx, c, server, now)
 		}
 		if err != nil {
 			return fmt.Errorf("supersede what was fixed: %w", err)
@@ -50,7 +59,7 @@ func (t *tx) supersedeFailed(ctx context.Context, all []shared.Newer, server str
 		var seq int64
 		var st standing
 		err := rows.Scan(&seq, &st.ident, &st.version, &st.rank)
-		if n := byIdent[st.ident]; seq != n.Seq && st.order(seq).Before(n.Order) {
+		if n := byIdent[st.ident]; n.Supersedes(st.order(seq), seq) {
 			by[seq] = n.Seq
 		}
 		return err
@@ -62,6 +71,32 @@ func (t *tx) supersedeFailed(ctx context.Context, all []shared.Newer, server str
 		return fmt.Errorf("supersede older versions: %w", err)
 	}
 	return nil
+}
+
+// supersedeParts settles what failed of a corrected record at further places of its rule.
+func (t *tx) supersedeParts(ctx context.Context, c shared.Corrected, server string, now int64) error {
+	rows, err := t.Query(ctx, "SELECT name FROM rules WHERE starts_with(name, $1)", shared.PartsPrefix(c.Rule))
+	if err != nil {
+		return err
+	}
+	parts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(parts) == 0 {
+		return err
+	}
+	by := map[int64]int64{}
+	err = each(ctx, t, func(rows pgx.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.version, &st.rank)
+		if c.Concerns(st.order(seq), seq) {
+			by[seq] = c.By
+		}
+		return err
+	}, "SELECT seq, version, rank FROM records WHERE ident = ANY($1) AND state = 4", c.Idents(t.s.sealer, parts))
+	if err != nil || len(by) == 0 {
+		return err
+	}
+	return t.setSuperseded(ctx, by, server, now)
 }
 
 // setSuperseded settles failed records for good: each by the record or row at a place. One that a

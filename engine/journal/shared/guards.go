@@ -127,12 +127,22 @@ func NewerOf(ident int64, order actions.Order, s *journal.Settlement) Newer {
 	return n
 }
 
+// Supersedes tells whether it settles a failed record of its identity. Of two that stand for one version, such as a
+// record and its correction, the later one counts.
+func (n Newer) Supersedes(order actions.Order, seq int64) bool {
+	return seq != n.Seq && n.after(order, seq)
+}
+
+func (n Newer) after(order actions.Order, seq int64) bool {
+	return order.Before(n.Order) || order == n.Order && seq < n.Seq
+}
+
 // Newest gives the newest of each identity, and the identities.
 func Newest(all []Newer) (byIdent map[int64]Newer, idents []int64) {
 	byIdent, idents = make(map[int64]Newer, len(all)), make([]int64, 0, len(all))
 	for _, n := range all {
 		known, ok := byIdent[n.Ident]
-		if ok && !known.Order.Before(n.Order) {
+		if ok && !n.after(known.Order, known.Seq) {
 			continue
 		}
 		if !ok {

@@ -223,7 +223,9 @@ func (t *tx) newest(rows []*row, indexed map[int64]bool) (map[int64]knownRecord,
 		var ident, content int64
 		err := rows.Scan(&k.seq, &ident, &content, &k.id, &k.rule)
 		k.content = uint64(content)
-		known[ident] = k
+		if k.seq > known[ident].seq { // another may have been found by a name that it had
+			known[ident] = k
+		}
 		return err
 	})
 	return known, err

@@ -253,8 +253,14 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 			if err := s.rewrite(t, seq, before[seq].ident, body); err != nil {
 				return err
 			}
-		} else if by, err = s.putVersion(t, seq, before[seq].state, row, codec.Micros(now)); err != nil {
-			return err
+		} else {
+			if by, err = s.putVersion(t, seq, before[seq].state, row, codec.Micros(now)); err != nil {
+				return err
+			}
+			c := shared.Corrected{Rule: old.rec.Rule, ID: old.rec.ID, Order: old.rec.Order(), By: by}
+			if err := s.supersedeParts(t, c, "", codec.Micros(now)); err != nil {
+				return err
+			}
 		}
 		return s.audit(t, who, "correct", why, 1, "record "+strconv.FormatInt(seq, 10))
 	})

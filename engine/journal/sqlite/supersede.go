@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
@@ -26,14 +27,23 @@ func (s *Store) supersede(t *tx, versions []journal.Version, server string, now 
 			continue
 		}
 		var seq int64
-		err := t.queryRow("SELECT r.seq FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND r.state = 4 AND "+
-			"n.name = ? AND r.file IS ?",
-			v.Fixes, v.Rule, v.File).Scan(&seq)
+		var st standing
+		c := shared.Corrected{Rule: v.Rule, By: v.Seq}
+		err := t.queryRow("SELECT r.seq, r.id, r.version, r.rank FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND "+
+			"r.state = 4 AND n.name = ? AND r.file IS ?",
+			v.Fixes, v.Rule, v.File).Scan(&seq, &c.ID, &st.version, &st.rank)
 		if err == sql.ErrNoRows {
 			continue
 		}
 		if err == nil {
 			err = s.setSuperseded(t, map[int64]int64{seq: v.Seq}, server, now)
+		}
+		if err == nil {
+			c.Order = st.order(seq)
+			err = s.sealer.ShowAll(&c.ID)
+		}
+		if err == nil {
+			err = s.supersedeParts(t, c, server, now)
 		}
 		if err != nil {
 			return fmt.Errorf("supersede what was fixed: %w", err)
@@ -66,7 +76,7 @@ func (s *Store) supersedeFailed(t *tx, all []shared.Newer, server string, now in
 		var seq int64
 		var st standing
 		err := rows.Scan(&seq, &st.ident, &st.version, &st.rank)
-		if n := byIdent[st.ident]; seq != n.Seq && st.order(seq).Before(n.Order) {
+		if n := byIdent[st.ident]; n.Supersedes(st.order(seq), seq) {
 			by[seq] = n.Seq
 		}
 		return err
@@ -78,6 +88,38 @@ func (s *Store) supersedeFailed(t *tx, all []shared.Newer, server string, now in
 		return fmt.Errorf("supersede older versions: %w", err)
 	}
 	return nil
+}
+
+// supersedeParts settles what failed of a corrected record at further places of its rule.
+func (s *Store) supersedeParts(t *tx, c shared.Corrected, server string, now int64) error {
+	prefix := shared.PartsPrefix(c.Rule)
+	var parts []string
+	rows, err := t.query("SELECT name FROM rules WHERE substr(name, 1, ?) = ?", utf8.RuneCountInString(prefix), prefix)
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		parts = append(parts, name)
+		return err
+	})
+	if err != nil || len(parts) == 0 {
+		return err
+	}
+	by := map[int64]int64{}
+	rows, err = t.query("SELECT r.seq, r.version, r.rank FROM json_each(?) j CROSS JOIN records r INDEXED BY failures ON "+
+		"r.ident = j.value AND r.state = 4", list(c.Idents(s.sealer, parts)))
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.version, &st.rank)
+		if c.Concerns(st.order(seq), seq) {
+			by[seq] = c.By
+		}
+		return err
+	})
+	if err == nil && len(by) > 0 {
+		err = s.setSuperseded(t, by, server, now)
+	}
+	return err
 }
 
 // setSuperseded settles failed records for good: each by the record or row at a place.
