@@ -79,7 +79,8 @@ type Env struct {
 
 // Lists reads lists of the project's DHIS2 servers.
 type Lists interface {
-	// Get reads one resource of a server; an empty server is the project's default.
+	// Get reads one resource of a server; an empty server is the project's default. The error of a refusal that the
+	// server gave a code tells it by a method ServerCode.
 	Get(ctx context.Context, server, path string, query url.Values) (json.RawMessage, error)
 }
 

@@ -319,3 +319,47 @@ func TestExchange(t *testing.T) {
 		})
 	}
 }
+
+// TestAnalyticsExchange reads what one server works out of its data values and writes it to a data set of another, as
+// tables are made and made anew.
+func TestAnalyticsExchange(t *testing.T) {
+	t.Parallel()
+	dir, national, regional, env := exchange(t, "2.43", "2.42")
+	rule := filepath.Join(dir, "rules", "hiv-quarter-to-region.yaml")
+	text, err := os.ReadFile(rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fast := strings.NewReplacer("every: 1h", "every: 10s", "LAST_4_QUARTERS", "2026Q1").Replace(string(text))
+	if err := os.WriteFile(rule, []byte(fast), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const governmental, globalFund = "xqO8Wj36hca", "a2sIfwAcvSt"
+	enter := func(partner, value string) {
+		national.send(t, "dataValueSets", map[string]any{"dataSet": "YUR5tQWtGwI", "dataValues": []any{map[string]any{
+			"dataElement": "NjfbxvgMsii", "period": "2026Q1", "orgUnit": "ygq0iefHYLW", "attributeOptionCombo": partner,
+			"value": value}}})
+	}
+	values := func() string {
+		var set struct {
+			DataValues []struct{ DataElement, Period, AttributeOptionCombo, Value string }
+		}
+		regional.read(t, "dataValueSets", url.Values{"dataSet": {"YUR5tQWtGwI"}, "orgUnit": {regionalUnit},
+			"startDate": {"2026-01-01"}, "endDate": {"2026-12-31"}}, &set)
+		var out []string
+		for _, v := range set.DataValues {
+			out = append(out, v.Period+" "+v.AttributeOptionCombo+"="+v.Value)
+		}
+		slices.Sort(out)
+		return strings.Join(out, ", ")
+	}
+	enter(governmental, "40")
+	enter(globalFund, "25")
+	c := start(t, env, dir)
+	defer stopChild(t, c)
+	national.send(t, "resourceTables/analytics", nil)
+	eventually(t, func() string { return cmp.Diff("2026Q1 a2sIfwAcvSt=25, 2026Q1 xqO8Wj36hca=40", values()) })
+	enter(globalFund, "26")
+	national.send(t, "resourceTables/analytics", nil)
+	eventually(t, func() string { return cmp.Diff("2026Q1 a2sIfwAcvSt=26, 2026Q1 xqO8Wj36hca=40", values()) })
+}

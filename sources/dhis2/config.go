@@ -39,6 +39,8 @@ type Rule struct {
 	Periods   []string // of analytics
 	OrgUnit   string
 	Level     int  // of analytics: org units at this level below OrgUnit
+	Combos    bool // of analytics: not the totals of data elements over category option combos
+	Partners  bool // of analytics: nor over attribute option combos
 	Here      bool // not what lies below OrgUnit
 	Since     time.Time
 	From      time.Time // of data values: their periods
@@ -63,13 +65,18 @@ func (Kind) Settings() settings.Spec {
 			{Name: "stage", Ref: "name", LeftOut: "all stages", Doc: "of events: only those of this stage"},
 			{Name: "data_set", Ref: "name", LeftOut: "needed there", Doc: "of data values: the data set"},
 			{Name: "data", Type: settings.Texts, LeftOut: "needed there",
-				Doc: "of analytics: data elements by name, code or uid, and indicators and program indicators by uid"},
+				Doc: "of analytics: data elements by name, code or uid; by uid also indicators, program indicators, " +
+					"`element.combo` for one category option combo, `program.element`, and `data_set.REPORTING_RATE`"},
 			{Name: "periods", Type: settings.Texts, LeftOut: "needed there",
 				Doc: "of analytics: periods such as 202601, or relative ones such as LAST_12_MONTHS"},
 			{Name: "org_unit", Ref: "name", LeftOut: "all that the account may see",
 				Doc: "only what belongs to this org unit and to those below it"},
 			{Name: "level", Type: settings.Whole, Min: 1, Max: 20, LeftOut: "that org unit alone",
 				Doc: "of analytics: for each org unit at this level below `org_unit`, 1 being the top"},
+			{Name: "category_option_combos", Type: settings.Switch,
+				Doc: "of analytics: a value for each category option combo of a data element, in place of their total"},
+			{Name: "attribute_option_combos", Type: settings.Switch,
+				Doc: "of analytics: a value for each attribute option combo, in place of their total"},
 			{Name: "only_here", Type: settings.Switch, Doc: "without what lies below `org_unit`"},
 			{Name: "since", LeftOut: "the beginning", Doc: "only what changed since then: a day, or a time in UTC"},
 			{Name: "from", LeftOut: "2000-01-01", Doc: "of data values: only periods from this day on"},
@@ -94,7 +101,8 @@ func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) {
 			c.Missing(need, "add "+need+": to the trigger, which reads "+r.Read)
 		}
 	}
-	for _, key := range []string{"program", "stage", "data_set", "data", "periods", "level", "from"} {
+	for _, key := range []string{"program", "stage", "data_set", "data", "periods", "level", "category_option_combos",
+		"attribute_option_combos", "from"} {
 		if n := c.Node(key); n != nil && !slices.Contains(takes[r.Read], key) {
 			report(diag.Diagnostic{Problem: diag.Problem{Code: "unknown-key", Place: t.Config.Key(key).Place(),
 				Message: fmt.Sprintf("%q does not go together with read: %s", key, r.Read),
@@ -108,7 +116,7 @@ var (
 	needs = map[string][]string{readEvents: {"program"}, readPeople: {"program"}, readValues: {"data_set", "org_unit"},
 		readAnalytics: {"data", "periods", "org_unit"}}
 	takes = map[string][]string{readEvents: {"program", "stage"}, readPeople: {"program"}, readValues: {"data_set", "from"},
-		readAnalytics: {"data", "periods", "level"}}
+		readAnalytics: {"data", "periods", "level", "category_option_combos", "attribute_option_combos"}}
 )
 
 // Sample decodes a sample into record bodies: one record, or a list of them.
@@ -150,6 +158,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Read, out.Program, out.Stage, out.DataSet = c.Word("read"), c.Text("program"), c.Text("stage"), c.Text("data_set")
 	out.Data, out.Periods, out.OrgUnit = c.Texts("data"), c.Texts("periods"), c.Text("org_unit")
 	out.Level, out.Here, out.Since, out.From = c.Whole("level"), c.Is("only_here"), c.Time("since"), c.Time("from")
+	out.Combos, out.Partners = c.Is("category_option_combos"), c.Is("attribute_option_combos")
 	out.Every, out.Deletions, out.Batch = c.Duration("every"), c.Is("deletions"), c.Whole("batch")
 	return out
 }

@@ -86,9 +86,13 @@ func (p *pull) cursor() string { return Kind{}.Name() + "/" + p.rule.Rule }
 
 // what tells what a rule reads: where that changes, all is read again, and what was seen is recognised.
 func (r *Rule) what(n *named) string {
-	return strings.Join([]string{r.Server, r.Read, n.program, n.stage, n.dataSet, n.orgUnit, strconv.FormatBool(r.Here),
+	text := strings.Join([]string{r.Server, r.Read, n.program, n.stage, n.dataSet, n.orgUnit, strconv.FormatBool(r.Here),
 		strconv.FormatBool(r.Deletions), stampOf(r.Since), stampOf(r.From), strings.Join(n.data, ";"),
 		strings.Join(r.Periods, ";"), strconv.Itoa(r.Level)}, " ")
+	if r.Combos || r.Partners {
+		text += fmt.Sprintf(" %t %t", r.Combos, r.Partners)
+	}
+	return text
 }
 
 func stampOf(t time.Time) string {

@@ -35,10 +35,39 @@ func (Kind) CheckNames(t *rules.Trigger, c sources.Catalog, report func(diag.Dia
 	find(sources.DataSets, t.Config.Get("data_set"), "")
 	find(sources.OrgUnits, t.Config.Get("org_unit"), "")
 	for _, n := range t.Config.Get("data").Items() {
-		if !uid.MatchString(n.Value) {
+		if p := dataProblem(n.Value, c); p != nil {
+			p.Place = n.Place()
+			report(diag.Diagnostic{Problem: *p})
+		} else if !uid.MatchString(n.Value) && !itemForm.MatchString(n.Value) {
 			find(sources.DataElements, n, "")
 		}
 	}
+}
+
+// itemForm is something that analytics know by several uids: a data element with its option combos, one of a program, the
+// reports of a data set.
+var itemForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{10})\.([A-Za-z0-9_]+|\*)(\.([A-Za-z0-9]+|\*))?$`)
+
+// dataProblem looks at the parts of an item of several uids: DHIS2 passes over what it does not know as if there were
+// no data.
+func dataProblem(text string, c sources.Catalog) *diag.Problem {
+	m := itemForm.FindStringSubmatch(text)
+	if m == nil || c.ByID(sources.DataElements, m[1]) == nil {
+		return nil
+	}
+	if m[2] == "*" || m[4] == "*" {
+		return &diag.Problem{Code: "unknown-name", Message: fmt.Sprintf("%q asks for totals without saying of what, which "+
+			"DHIS2 answers with values of no data element", text),
+			Hint: "name the data element alone, with category_option_combos: true for a value each"}
+	}
+	for _, combo := range []string{m[2], m[4]} {
+		if combo != "" && c.ByID(sources.OptionCombos, combo) == nil {
+			return &diag.Problem{Code: "unknown-name", Message: fmt.Sprintf("there is no category option combo %q on the "+
+				"server that is read", combo),
+				Hint: "write element.combo with the uids of both"}
+		}
+	}
+	return nil
 }
 
 var uid = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{10}$`)

@@ -134,7 +134,7 @@ func (p *pull) values(ctx context.Context, m *maker, path string, q url.Values) 
 		v := &set.DataValues[i]
 		v.OrgUnit, v.Period = cmp.Or(v.OrgUnit, set.OrgUnit), cmp.Or(v.Period, set.Period)
 		v.AttributeOptionCombo = cmp.Or(v.AttributeOptionCombo, set.AttributeOptionCombo)
-		if v.DataElement == "" || v.OrgUnit == "" || v.Period == "" {
+		if v.DataElement == "" || v.DataElement == "null" || v.OrgUnit == "" || v.Period == "" {
 			return nil, &httpget.Error{Problem: diag.Problem{
 				Message: "a data value of the answer names no data element, period or org unit",
 				Hint:    "report this to the server's administrators"}}
@@ -175,27 +175,3 @@ func utc(text string) string {
 	}
 	return text
 }
-
-// analytics reads aggregated values anew once the server has made its analytics tables anew.
-func (p *pull) analytics(ctx context.Context, m *maker, n *named, about info, s state) error {
-	at := cmp.Or(about.analytics, "never") + " " + day(p.source.c.Now())
-	if s.At == at {
-		return nil
-	}
-	ou := n.orgUnit
-	if p.rule.Level > 0 {
-		ou = "LEVEL-" + strconv.Itoa(p.rule.Level) + ";" + ou
-	}
-	q := url.Values{"dimension": {"dx:" + strings.Join(n.data, ";"), "pe:" + strings.Join(p.rule.Periods, ";"), "ou:" + ou}}
-	items, err := p.values(ctx, m, "analytics/dataValueSet.json", q)
-	if err != nil {
-		return err
-	}
-	if err := p.handOver(ctx, items, s, nil); err != nil {
-		return err
-	}
-	return p.place(ctx, s, at)
-}
-
-// day makes analytics be read at least once a day: relative periods move on.
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

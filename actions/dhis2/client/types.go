@@ -305,6 +305,9 @@ type Error struct {
 	page *answer // that came instead of DHIS2's answer
 }
 
+// ServerCode is the code that DHIS2 gave the refusal, such as E7144; empty when it gave none.
+func (e *Error) ServerCode() string { return e.Code }
+
 // Error gives the plain words.
 func (e *Error) Error() string {
 	if e.Hint == "" {

@@ -35,8 +35,8 @@ func (c *call) messageConversation() {
 	c.Fail(http.StatusConflict, "E1004", "No recipients selected.")
 }
 
-// resourceTables answers POST and PUT /api/resourceTables and /api/resourceTables/analytics: the
-// tables that the sandbox does not have are done at once.
+// resourceTables answers POST and PUT /api/resourceTables and /api/resourceTables/analytics: the tables are made at
+// once.
 func (c *call) resourceTables() {
 	kind := "RESOURCE_TABLE"
 	if c.At(1) == "analytics" {
@@ -50,6 +50,9 @@ func (c *call) resourceTables() {
 		return
 	}
 	j := c.Jobs.Start(kind, c.Now())
+	if kind == "ANALYTICS_TABLE" {
+		c.srv.analytics.Make()
+	}
 	c.Jobs.Finish(j, c.Now(), nil, "Analytics tables updated: 00:00:00.000", nil)
 	name := fmt.Sprintf("%s (%d)", kind, j.Started.UnixMilli())
 	response := object{"name": name, "id": j.ID, "created": dates.Stamp(j.Started), "jobType": kind,

@@ -97,6 +97,14 @@ func (c *call) dispatch() {
 		c.settings()
 	case "schemas":
 		c.srv.metadata.ServeSchemas(c.Call)
+	case "analytics":
+		c.srv.analytics.Serve(c.Call)
+	case "configuration":
+		if c.At(1) != "dataOutputPeriodTypes" || len(c.Path) != 2 || c.Version < 43 {
+			c.srv.metadata.ServeCollection(c.Call)
+			return
+		}
+		c.srv.analytics.OutputTypes(c.Call)
 	case "resourceTables":
 		c.resourceTables()
 	default:

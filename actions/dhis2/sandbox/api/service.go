@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/aggregate"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/analytics"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/metadata"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
@@ -22,12 +23,14 @@ type Service struct {
 	values   *aggregate.Service
 	metadata *metadata.Service
 	pages    http.Handler // what is outside of /api
+
+	analytics *analytics.Service
 }
 
 func New(e *rest.Env, tracker *tracker.Service, values *aggregate.Service, metadata *metadata.Service,
 	pages http.Handler) *Service {
 	return &Service{Env: e, tokens: newTokens(e.Store), sessions: newSessions(), tracker: tracker, values: values,
-		metadata: metadata, pages: pages}
+		metadata: metadata, pages: pages, analytics: analytics.New(e)}
 }
 
 // call is one request that the API answers itself.
@@ -79,7 +82,7 @@ func (s *Service) newCall(w http.ResponseWriter, r *http.Request) *call {
 // dataEndpoints are the resources below /api whose writes leave the metadata as it is.
 var dataEndpoints = catalog.SetOf(strings.Fields(`tracker dataValueSets dataValues completeDataSetRegistrations
 potentialDuplicates messageConversations fileResources apiToken apiTokens auth resourceTables dataStore userDataStore
-systemSettings userSettings system me`))
+systemSettings userSettings system me configuration`))
 
 // writesMetadata tells whether a request may change the metadata, for which it has to be alone.
 func writesMetadata(r *http.Request) bool {

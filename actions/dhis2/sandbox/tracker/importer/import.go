@@ -142,6 +142,8 @@ type importer struct {
 	holdersRead   bool
 	enrollmentsBy map[string][]*enrollmentIn // of each tracked entity, within the request
 
+	filtered bool // what is invalid is no more in the request
+
 	sent    map[string]int // how many objects of each kind
 	crashed *rest.Problem  // a real server fails inside itself
 	unseen  bool           // there are objects that nobody validated: validation was skipped, or ended at the first error

@@ -15,6 +15,7 @@ import (
 func (im *importer) runRules(a *accepted) {
 	enrollments, events := im.evaluateRules(a)
 	sc := im.newScheduler()
+	im.filtered = true
 	if im.endedEarly() { // what was validated is not found anything new in
 		for _, t := range a.entities {
 			if t.entityType == nil {
@@ -42,7 +43,7 @@ func (im *importer) runRules(a *accepted) {
 				show(s, effect, e.status == "COMPLETED")
 			}
 		}
-		if assigned || im.endedEarly() {
+		if assigned || im.endedEarly() || im.r.isInvalid(trackedEntityKind, e.entity) {
 			im.holders, im.holdersRead = nil, false
 			im.enrollmentAttributes(s, e)
 		}

@@ -272,14 +272,15 @@ func (im *importer) enrollmentAttributes(s *subject, e *enrollmentIn) {
 	}
 }
 
-// entityHas tells whether a tracked entity names an attribute in the request or holds it in the store.
+// entityHas tells whether a tracked entity names an attribute in the request or holds it in the store. Attributes are
+// looked at a second time behind the program rules, when a tracked entity that is invalid is no longer in the request.
 func (im *importer) entityHas(entity, attribute string) bool {
 	if t := im.st.Entities[entity]; t != nil {
 		if _, ok := t.Attribute(attribute); ok {
 			return true
 		}
 	}
-	if t := im.b.entityBy[entity]; t != nil {
+	if t := im.b.entityBy[entity]; t != nil && !(im.filtered && im.r.isInvalid(trackedEntityKind, entity)) {
 		for _, a := range t.attributes {
 			if a.uid == attribute {
 				return true
