@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,11 +53,9 @@ func printOverview(w io.Writer, o status.Overview) {
 	for _, c := range o.Concerns {
 		fmt.Fprintf(w, "look: %s\n", c)
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Paused.Rules)) {
-		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name,
-			o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
-		if p := o.Paused.Rules[name]; p.Why != "" {
-			fmt.Fprintf(w, "  by %s: %s\n", p.Who, p.Why)
+	for _, p := range o.Pauses {
+		if !p.Concern {
+			fmt.Fprintf(w, "%s (%s)\n", p.What(), strings.Trim(p.Hint(), "`"))
 		}
 	}
 	printResting(w, o)

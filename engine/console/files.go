@@ -82,7 +82,8 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request, what string) 
 	if path == "" {
 		return errNoFile
 	}
-	content, err := os.Open(path)
+	var content io.ReadSeekCloser
+	content, err = os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return errNoFile
 	}
@@ -90,6 +91,15 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request, what string) 
 		return fmt.Errorf("open %s of %s: %w", what, f.Name, err)
 	}
 	defer content.Close()
+	if !strings.HasPrefix(r.URL.Path, APIPrefix) { // what programs read is in the language of the run
+		told, err := s.c.Running.Tell(r.Context(), f, what == "failed", s.languageOf(r))
+		if err == nil {
+			defer told.Close()
+			content = told
+		} else {
+			s.c.Log.Warn("a file is downloaded as it lies, not in the visitor's language", "file", f.Name, "error", err)
+		}
+	}
 	if err := s.note(r, "download", journal.Filter{Rule: f.Rule, FileID: f.ID}.Subject()); err != nil {
 		return err
 	}

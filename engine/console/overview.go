@@ -19,6 +19,7 @@ type overviewView struct {
 	Periods  []link
 	Lately   series
 	Concerns []concernView
+	Resting  []status.Paused // what is paused
 	Rules    []ruleFigures
 	Servers  []serverFigures
 	Paused   *controls.Controls
@@ -67,8 +68,11 @@ func (s *Console) overview(r *http.Request) (view, error) {
 	data := overviewView{Overview: o, Lately: lately.all, Paused: o.Paused}
 	data.Periods = periodLinks("/", p)
 	for _, c := range o.Concerns {
-		data.Concerns = append(data.Concerns, actionFor(c))
+		if c.Kind != status.StillPaused { // it stands among what is paused
+			data.Concerns = append(data.Concerns, actionFor(c))
+		}
 	}
+	data.Resting = o.Pauses
 	for _, name := range s.ruleNames(o) {
 		x := ruleFigures{Rule: name, Lately: lately.rules.of(name.Name)}
 		if sum := lately.sums[name.Name]; sum.Delivered > 0 {
@@ -128,6 +132,10 @@ func sentence(o status.Overview, lately series, p period) string {
 		}
 	}
 	switch n := len(o.Concerns); {
+	case n == 0 && len(o.Pauses) == 1:
+		return fmt.Sprintf("All is well, but %s is paused. %s; %s.", o.Pauses[0].Subject(), happened, waits)
+	case n == 0 && len(o.Pauses) > 1:
+		return fmt.Sprintf("All is well, but %d rules or servers are paused. %s; %s.", len(o.Pauses), happened, waits)
 	case n == 0:
 		return fmt.Sprintf("All is well. %s; %s.", happened, waits)
 	case n == 1:

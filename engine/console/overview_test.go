@@ -111,3 +111,23 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+// TestOverviewOfPauses names what is paused with who, why and since when, and lets an operator resume it.
+func TestOverviewOfPauses(t *testing.T) {
+	srv, j := fixture(t, Config{})
+	pause := controls.Pause{Since: time.Now().Add(-time.Hour), Who: "otto", Why: "the ministry asked"}
+	if err := controls.PauseRule(t.Context(), j, "anc", pause); err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := get(t, srv.URL+"/", nil)
+	for _, want := range []string{`Rule <a href="/console/rules/anc">`, "60 minutes ago", "otto", "the ministry asked",
+		`aria-label="Resume: anc"`} {
+		if _, list, _ := strings.Cut(text, `class="conditions"`); !strings.Contains(list[:strings.Index(list, "</ul>")], want) {
+			t.Errorf("the overview lacks %q:\n%s", want, text)
+		}
+	}
+	_, text, _ = get(t, srv.URL+"/", func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") })
+	if !strings.Contains(text, "the ministry asked") || strings.Contains(text, "Resume") {
+		t.Errorf("a viewer sees %s", text)
+	}
+}

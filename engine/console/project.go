@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/results"
@@ -57,6 +58,8 @@ type Project interface {
 	PersonLink(server, uid string) string
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
+	// Tell gives the results of a file, or its failed rows, in a language, for a person to open in a spreadsheet.
+	Tell(ctx context.Context, f journal.File, failed bool, in *language.Language) (io.ReadSeekCloser, error)
 }
 
 // Units are org units that a text means.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/poll"
 	"github.com/culvert/culvert/sources/results"
@@ -199,6 +200,13 @@ func (p *project) Links(_ context.Context, _ string, objects, _ []string) (list 
 
 func (p *project) PersonLink(_, uid string) string {
 	return "https://dhis2.example.org/hmis/apps/capture#/" + uid
+}
+
+func (p *project) Tell(_ context.Context, f journal.File, failed bool, _ *language.Language) (io.ReadSeekCloser, error) {
+	if failed {
+		return os.Open(p.failed)
+	}
+	return os.Open(p.results)
 }
 
 func (p *project) Outputs(journal.File) (results, failed string) { return p.results, p.failed }

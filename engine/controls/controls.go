@@ -22,6 +22,8 @@ type Pause struct {
 	Since time.Time `json:"since"`
 	Who   string    `json:"who,omitempty"`
 	Why   string    `json:"why,omitempty"`
+	// Itself: nobody did; the rule says that it stops at a failed record
+	Itself bool `json:"itself,omitempty"`
 }
 
 // Controls are what people have paused.
@@ -54,7 +56,7 @@ func (c *Controls) PausedRule(rule string) *journal.Problem {
 		cause += ": " + p.Why
 	}
 	return &journal.Problem{Class: actions.ClassMetadata, Problem: diag.Problem{Code: "paused", Message: cause,
-		Hint: "culvert resume " + rule}}
+		Hint: "`culvert resume --rule " + rule + "`"}}
 }
 
 // Equal tells whether the same is paused, by the same people, for the same reasons.

@@ -159,7 +159,7 @@ func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	}
 	out, err := results.Finish(ctx, results.FinishRequest{
 		File: f.File, Format: plan.Format, Results: results.Path(f.File), Done: plan.Done, Failed: plan.Failed,
-		Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
+		Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1, Say: c.m.Say,
 	})
 	if err != nil {
 		return false, err
@@ -296,7 +296,7 @@ func recordResult(rec *journal.Record) results.Row {
 		Objects: rec.Objects, ID: rec.ID, Key: rec.Key,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
-		row.Message, row.Column, row.Value, row.Hint = allFaults(rec.Problem)
+		row.Message, row.Column, row.Value, row.Hint = AllFaults(rec.Problem)
 	}
 	return row
 }

@@ -38,9 +38,9 @@ func unreadableFile(name string, err error) *journal.Problem {
 	return p
 }
 
-// allFaults describes all that is wrong with a row for whoever corrects the table: cause, column,
+// AllFaults describes all that is wrong with a row for whoever corrects the table: cause, column,
 // value and fix of each. It holds values.
-func allFaults(p *journal.Problem) (cause, column, value, hint string) {
+func AllFaults(p *journal.Problem) (cause, column, value, hint string) {
 	faults := p.Faults()
 	if len(faults) == 1 {
 		return p.Message, p.Column, p.Value, p.Hint

@@ -86,10 +86,10 @@ func (run *fileRun) notes() []results.Row {
 	defer run.mu.Unlock()
 	var rows []results.Row
 	if len(run.unused) > 0 {
-		rows = append(rows, results.UnusedColumns(run.unused))
+		rows = append(rows, run.m.said(results.UnusedColumns(run.unused)))
 	}
 	if len(run.unread) > 0 {
-		rows = append(rows, results.UnreadTables(run.unread))
+		rows = append(rows, run.m.said(results.UnreadTables(run.unread)))
 	}
 	return rows
 }

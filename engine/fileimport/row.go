@@ -117,7 +117,7 @@ func (row *fileRow) result() (results.Row, bool) {
 	res := results.Row{Record: row.number, Line: row.line, Sheet: row.sheet,
 		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects, ID: row.id, Key: row.key}
 	if o.Problem != nil && (o.State == journal.Failed || o.State == journal.Delivered) {
-		res.Message, res.Column, res.Value, res.Hint = allFaults(o.Problem)
+		res.Message, res.Column, res.Value, res.Hint = AllFaults(o.Problem)
 	} else if row.repeats > 0 && o.State != journal.Pending {
 		res.Message, res.Hint = row.sameID()
 	}

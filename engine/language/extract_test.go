@@ -237,7 +237,7 @@ var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic
 	`|^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
 	`|^[a-zA-Z_]+\(.*[)}](\.[a-z]+)?$|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm ` +
 	`|^(January|Monday|janeiro|segunda-feira|seg|janvier|lundi|enero|ene|lunes|lun) |^SQLite format|__system/|^GET, ` +
-	`|^culvert (text|cause|fix|mend|row)$` +
+	`|^culvert (text|cause|fix|mend|row|correction|ligne|causa|correção|linha)$|^[Hh]:mm a$` +
 	`|^(external_id|occurred_at|program|folder|in|org_unit|when_absent|on_missing|blank|direction|webhook|files|limits): ` +
 	`(%s|\{.*|[a-zA-Z]+)$|^%s: \{(value|from): %s|^\{from: %s|^tests:` +
 	`|^(name: rules|repos:|username: \$\{|entry: culvert|%s\\nnamespace:|\x1b|webhook_auth: \{|basic: \{|api_key: \{)|\\x1b|^NT SERVICE`)

@@ -56,6 +56,8 @@ func TestText(t *testing.T) {
 		{"something else: the server is away", "something else: le serveur ne répond pas"},
 		{"nobody knows this", "nobody knows this"},
 		{"", ""},
+		{`(1) "Day: x" is not a date; (2) the server is away; (3) 2 records`,
+			`(1) "Day: x" n'est pas une date; (2) le serveur ne répond pas; (3) 2 fiches`},
 		{"server x: waiting; 0.5 records/s", "server x: en attente; 0.5 fiches/s"},
 		{"write it as `a: b`", "écrivez-le sous la forme `a: b`"},
 		{"look: waiting; the server is away", "look: en attente; le serveur ne répond pas"},

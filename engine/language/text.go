@@ -1,6 +1,7 @@
 package language
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,11 +16,36 @@ const (
 
 // Text gives a text that the code made, in the language. What is not known stays as it is.
 func (l *Language) Text(english string) string {
-	if l == nil || len(english) > longest {
+	if l == nil {
+		return english
+	}
+	if list := numbered(english); list != nil {
+		for i, part := range list {
+			number, rest, _ := strings.Cut(part, " ")
+			list[i] = number + " " + l.Text(rest)
+		}
+		return strings.Join(list, "; ")
+	}
+	if len(english) > longest {
 		return english
 	}
 	text, _ := (&search{l, most}).text(english, 0)
 	return text
+}
+
+// numbered parts a text that says several things, each with its number: "(1) one; (2) another"; nil for any other.
+func numbered(text string) (list []string) {
+	if !strings.HasPrefix(text, "(1) ") {
+		return nil
+	}
+	for n := 2; ; n++ {
+		before, _, more := strings.Cut(text, fmt.Sprintf("; (%d) ", n))
+		list = append(list, before)
+		if !more {
+			return list
+		}
+		text = text[len(before)+len("; "):]
+	}
 }
 
 // search translates one text; it looks for it and its parts a bounded number of times.

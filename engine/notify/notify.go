@@ -15,7 +15,7 @@ import (
 
 // Condition is something that is not well, or was not.
 type Condition struct {
-	Kind    string    `json:"kind"`           // failed, away, credentials, held, file, silent, stopped
+	Kind    string    `json:"kind"`           // failed, away, credentials, held, paused, silent and so on
 	Subject string    `json:"subject"`        // the rule, server or file
 	Text    string    `json:"text"`           // a sentence without personal data
 	Level   int       `json:"level"`          // how bad: it is told again when this grows

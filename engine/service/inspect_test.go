@@ -77,12 +77,17 @@ func consoleOfExample(t *testing.T, example string, more []string) (dir string,
 	})
 	do := func(method, path, kind string, body io.Reader) (int, string) {
 		t.Helper()
+		tag, path, spoken := strings.Cut(path, " ") // "fr /console/files" asks in French
+		if !spoken {
+			tag, path = "en", tag
+		}
 		req, err := http.NewRequestWithContext(context.Background(), method, "http://"+address+path, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.SetBasicAuth("otto", password)
 		req.Header.Set("Content-Type", kind)
+		req.Header.Set("Accept-Language", tag)
 		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		resp, err := client.Do(req)
 		if err != nil {

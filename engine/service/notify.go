@@ -198,6 +198,11 @@ func conditions(o status.Overview, n *project.Notify, p *project.Project,
 	var list found
 	started, stopped := list.ofRunners(o, n)
 	list.ofRules(o, n, stopped)
+	for _, x := range o.Pauses {
+		if x.Concern {
+			list.add("paused", x.Subject(), 0, x.Since, "%s", x.What())
+		}
+	}
 	list.ofShares(n.Share, lately)
 	list.silent(o, n, p, started)
 	return list

@@ -21,6 +21,7 @@ const (
 	FailedRecords ConcernKind = "failed"
 	FailedAlikes  ConcernKind = "failed-alike" // every row of a file failed for one reason
 	LateRecords   ConcernKind = "late"
+	StillPaused   ConcernKind = "paused" // a rule paused itself, or a pause seems forgotten
 )
 
 // Concern is one thing that a person should look at.
@@ -84,6 +85,11 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 			Kind: FailedAlikes, Rule: a.Rule, What: fmt.Sprintf("all %d rows of file %s of rule %s failed alike: %s", a.Rows,
 				a.File, a.Rule, a.Cause), Hint: a.Hint,
 		})
+	}
+	for _, p := range o.Pauses {
+		if p.Concern {
+			out = append(out, Concern{Kind: StillPaused, Rule: p.Rule, Server: p.Server, What: p.What(), Hint: p.Hint()})
+		}
 	}
 	if oldest := o.oldestDue(summary); !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
 		out = append(out, Concern{Kind: LateRecords, What: fmt.Sprintf("the oldest pending record has waited for %s",

@@ -30,6 +30,7 @@ type Overview struct {
 	// what a person should look at, and what to do; empty: all is well
 	Concerns []Concern          `json:"concerns"`
 	Paused   *controls.Controls `json:"paused,omitempty"`
+	Pauses   []Paused           `json:"-"` // the same as a list, with what waits
 	// what of the journal is encrypted
 	Encryption journal.Encryption `json:"encryption"`
 }
@@ -91,6 +92,7 @@ func Read(ctx context.Context, j Reader, now time.Time) (Overview, error) {
 	if err := o.addAnalytics(ctx, j); err != nil {
 		return o, err
 	}
+	o.addPauses(summary)
 	o.Concerns = o.concerns(summary)
 	o.add(summary)
 	return o, nil

@@ -27,7 +27,7 @@ type sheetWriter struct {
 	cells  []any
 }
 
-func newXLSXWriter(dst string, l tabular.Layout) (_ *xlsxWriter, err error) {
+func newXLSXWriter(dst string, l tabular.Layout, ours []string) (_ *xlsxWriter, err error) {
 	w := &xlsxWriter{book: excelize.NewFile(), path: dst}
 	defer func() {
 		if err != nil {
@@ -42,7 +42,7 @@ func newXLSXWriter(dst string, l tabular.Layout) (_ *xlsxWriter, err error) {
 	if w.main, err = w.sheet(l); err != nil {
 		return nil, err
 	}
-	if err := w.main.add(l.Header, tabular.OurColumns...); err != nil {
+	if err := w.main.add(l.Header, ours...); err != nil {
 		return nil, err
 	}
 	for _, r := range l.Repeats {

@@ -31,7 +31,7 @@ func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 // format and columns, each with its cause and what to do about it, and with what links it to the
 // file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives
 // the number of rows and the format; dst is not made when there are none.
-func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int,
+func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string, told Told) (n int,
 	kind tabular.FormatKind, err error) {
 	log, err := os.Open(results)
 	if errors.Is(err, os.ErrNotExist) {
@@ -50,11 +50,11 @@ func writeFailed(ctx context.Context, path, id string, f tabular.Format, results
 		return 0, "", err
 	}
 	defer r.Close()
-	w, err := newRowWriter(dst, r.Layout())
+	w, err := newRowWriter(dst, r.Layout(), told.Columns)
 	if err != nil {
 		return 0, "", err
 	}
-	n, err = copyFailed(r, w, log, failed, id)
+	n, err = copyFailed(r, w, log, failed, id, told)
 	return n, r.Layout().Kind, errors.Join(err, w.close())
 }
 
@@ -87,7 +87,7 @@ func failedRows(results io.Reader) ([]placed, error) {
 	return kept, nil
 }
 
-func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []placed, id string) (int, error) {
+func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []placed, id string, told Told) (int, error) {
 	for n, p := range failed {
 		if err := r.Skip(p.record - 1 - int64(r.Number())); err != nil {
 			return n, err
@@ -103,16 +103,17 @@ func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []pl
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row, notes{res.said(), res.Hint, tabular.Link(id, p.record)}); err != nil {
+		told.row(&res)
+		if err := w.write(row, notes{res.said(told.Say), res.Hint, tabular.Link(id, p.record)}); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}
 	return len(failed), nil
 }
 
-func newRowWriter(dst string, l tabular.Layout) (rowWriter, error) {
+func newRowWriter(dst string, l tabular.Layout, ours []string) (rowWriter, error) {
 	if l.Kind == tabular.XLSX {
-		return newXLSXWriter(dst, l)
+		return newXLSXWriter(dst, l, ours)
 	}
 	file, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -134,11 +135,11 @@ func newRowWriter(dst string, l tabular.Layout) (rowWriter, error) {
 	}
 	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
 	w.csv.Comma = rune(l.Delimiter)
-	header := make([]string, 0, len(l.Header)+len(tabular.OurColumns))
+	header := make([]string, 0, len(l.Header)+len(ours))
 	for _, h := range l.Header {
 		header = append(header, tabular.Guard(h))
 	}
-	return w, w.csv.Write(append(header, tabular.OurColumns...))
+	return w, w.csv.Write(append(header, ours...))
 }
 
 type textWriter struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,8 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
 )
+
+var inEnglish = Told{Columns: tabular.OurColumns}
 
 // readAll reads everything; bad rows are given as "row: error".
 func readAll(t *testing.T, name, text string, f tabular.Format) (bodies []map[string]any, problems []string) {
@@ -62,7 +65,7 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+	if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst, inEnglish); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	before, _ := readAll(t, "a.xlsx", tabulartest.CommCareBook(t), tabular.Format{})
@@ -105,7 +108,7 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+		if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst, inEnglish); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		before, _ := readAll(t, c.file, c.text, tabular.Format{})
@@ -142,8 +145,9 @@ func TestLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			failed := filepath.Join(dir, "failed"+filepath.Ext(name))
-			if n, _, err := writeFailed(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
-				err != nil {
+			portuguese, ok := tabular.ColumnsIn("pt")
+			if n, err := TellFailed(t.Context(), path, "file-1", tabular.Format{}, results, failed,
+				Told{Columns: portuguese}); n != 1 || err != nil || !ok {
 				t.Fatal(n, err)
 			}
 			r, err := tabular.Open(context.Background(), failed, tabular.Format{})
@@ -159,7 +163,7 @@ func TestLinks(t *testing.T) {
 			if !ok || file != "file-1" || number != 1 {
 				t.Errorf("it stands for %q", row.Fixes)
 			}
-			for _, column := range tabular.OurColumns {
+			for _, column := range slices.Concat(tabular.OurColumns, portuguese) {
 				if _, there := row.Body[column]; there {
 					t.Errorf("%s is part of the record", column)
 				}

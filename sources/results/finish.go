@@ -35,6 +35,8 @@ type FinishRequest struct {
 	Done       string // folder for files whose rows all have an outcome
 	Failed     string // folder for files of which nothing could be read
 	Unreadable bool   // goes to Failed
+	// Say puts words of Culvert into the language of the results; nil: they stay
+	Say func(string) string
 }
 
 // Finished says where everything went. Paths are empty for what there was none of.
@@ -120,7 +122,7 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, m
 		return nil
 	}
 	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
-	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp)
+	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp, Told{Columns: tabular.OurColumns, Say: req.Say})
 	var unreadable *tabular.FileError
 	if errors.As(err, &unreadable) && n == 0 {
 		return disk.Remove(tmp)

@@ -74,17 +74,23 @@ func wellFormed(cells []string) bool {
 	return len(cells) == len(resultsHeader) || len(cells) == formerCells
 }
 
-// said is the cause with the column and value that are to blame, for the row itself.
-func (r *Row) said() string {
-	switch {
-	case r.Column == "" && r.Value == "":
-		return r.Message
-	case r.Value == "":
-		return fmt.Sprintf("%s [column %s]", r.Message, r.Column)
-	case r.Column == "":
-		return fmt.Sprintf("%s [value %s]", r.Message, r.Value)
+// said is the cause with the column and value that are to blame, for the row itself, in the words of say; nil: English.
+func (r *Row) said(say func(string) string) string {
+	var at []string
+	for i, part := range []string{r.Column, r.Value} {
+		if part == "" {
+			continue
+		}
+		name := []string{"column", "value"}[i]
+		if say != nil {
+			name = say(name)
+		}
+		at = append(at, name+" "+part)
 	}
-	return fmt.Sprintf("%s [column %s, value %s]", r.Message, r.Column, r.Value)
+	if len(at) == 0 {
+		return r.Message
+	}
+	return fmt.Sprintf("%s [%s]", r.Message, strings.Join(at, ", "))
 }
 
 // Writer appends to a results CSV. What lies before the offset that Sync gave survives a

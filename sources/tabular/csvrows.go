@@ -197,14 +197,14 @@ func (c *csvRows) readHeader(f Format) error {
 func (c *csvRows) takeHeader(header []string) error {
 	c.lex.want = len(header)
 	c.plan = newPlan(c.rule.rename(header))
-	c.head, c.link = withoutOurs(header), slices.Index(header, LinkColumn)
+	c.head, c.link = withoutOurs(header), linkColumn(header)
 	return nil
 }
 
 // ownFile tells whether a file without a header is one of failed rows, which has one.
 func (c *csvRows) ownFile() bool {
 	line, _, _ := bytes.Cut(c.lex.buf[c.lex.start:c.lex.end], []byte{c.lex.newline})
-	return bytes.Contains(line, []byte(CauseColumn))
+	return bytes.Contains(line, []byte(CauseColumn)) || bytes.Contains(line, []byte(columnsIn["pt"][0]))
 }
 
 // endsEarly tells whether the current row, which has fewer cells than the header, may be taken: the

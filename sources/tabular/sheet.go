@@ -111,7 +111,7 @@ func (s *sheetRows) readHeader() error {
 	for i, name := range named {
 		s.read[i] = rule.reads(name)
 	}
-	s.link = slices.Index(header, LinkColumn)
+	s.link = linkColumn(header)
 	return nil
 }
 

@@ -72,6 +72,9 @@ func isoDay(s string) (time.Time, bool) {
 	if len(day) != 10 || day[4] != '-' {
 		return time.Time{}, false
 	}
+	if _, _, ok := instant(s, nil); !ok {
+		return time.Time{}, false
+	}
 	return isoDate(day)
 }
 

@@ -11,8 +11,8 @@ func TestHintOfANumberWithWords(t *testing.T) {
 	k := &Kind{Type: "INTEGER_ZERO_OR_POSITIVE"}
 	p := &diag.Problem{Code: "wrong-type", Message: "is not a whole number", Hint: "otherwise"}
 	for text, want := range map[string]string{
-		"25 ans": "regex_extract", "60kg": "regex_extract", "3 yrs.": "regex_extract", "ans": "otherwise", "25 ou 26": "otherwise",
-		"1e5": "otherwise", "F001": "otherwise",
+		"25 ans": "regex_extract", "60kg": "regex_extract", "3 yrs.": "regex_extract", "ans": "otherwise", "25 ou 26": "not one number",
+		"1e5": "otherwise", "F001": "name the field",
 	} {
 		if got := k.Hint(p, text); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)
@@ -28,7 +28,7 @@ func TestHintOfADayThatIsNot(t *testing.T) {
 		for day, want := range map[string]string{
 			"31/02/1990": "no such day", "31.02.1990": "no such day", "2026-02-31": "no such day", "31/12/1990": "`format: d/M/yyyy`",
 			"Mar 4, 1998": "`format: \"MMM d, yyyy\"`", "4 mars 1998": `date(…, "d MMMM yyyy", "fr")`,
-			"34": "otherwise", "a/b/1990": "otherwise", "1990": "year alone",
+			"a/b/1990": "otherwise", "1990": "year alone",
 		} {
 			if got := k.Hint(p, day); !strings.Contains(got, want) {
 				t.Errorf("%s %s: %q, want %q", kind, day, got, want)
