@@ -136,7 +136,7 @@ func TestActionsInABrowser(t *testing.T) {
 		chromedp.SendKeys(`input[name=user]`, "otto"), chromedp.SendKeys(`input[name=password]`, "of-the-operator"),
 		chromedp.Click(`form.login button`),
 		chromedp.WaitVisible(`a[href$="/correct"]`), chromedp.Click(`a[href$="/correct"]`),
-		chromedp.WaitVisible(`#content`), chromedp.SetValue(`#content`, `{"name": "Corrected"}`),
+		chromedp.WaitVisible(`input[name=now]`), chromedp.SetValue(`input[name=now]`, "Corrected"),
 		chromedp.Click(`button[value=preview]`),
 		chromedp.WaitVisible(`#preview`), chromedp.Text(`#live`, &said),
 	); err != nil {

@@ -61,7 +61,8 @@ type Console struct {
 	mux   *http.ServeMux
 	known []string // patterns of the pages, actions and addresses of the API
 
-	watching watching
+	watching   watching
+	compressed compressed
 }
 
 // New makes the console.
@@ -160,6 +161,8 @@ func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !in {
 		return
 	}
+	w, end := s.compressed.wrap(w, r)
+	defer end()
 	http.NewCrossOriginProtection().Handler(s.mux).ServeHTTP(w, r)
 }
 

@@ -91,7 +91,9 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request, what string) 
 		return fmt.Errorf("open %s of %s: %w", what, f.Name, err)
 	}
 	defer content.Close()
+	kind := "application/octet-stream"
 	if !strings.HasPrefix(r.URL.Path, APIPrefix) { // what programs read is in the language of the run
+		kind = typeOf(path)
 		told, err := s.c.Running.Tell(r.Context(), f, what == "failed", s.languageOf(r))
 		if err == nil {
 			defer told.Close()
@@ -109,9 +111,20 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request, what string) 
 		name = f.Name + name
 	}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Type", kind)
 	http.ServeContent(w, r, "", time.Time{}, content)
 	return nil
+}
+
+// typeOf gives the type of a file that is downloaded: texts are compressed on the way.
+func typeOf(name string) string {
+	switch filepath.Ext(name) {
+	case ".csv", ".tsv":
+		return "text/csv; charset=utf-8"
+	case ".json", ".ndjson":
+		return "application/json"
+	}
+	return "application/octet-stream"
 }
 
 // maxUpload bounds what a browser may send, in bytes, and fileTime how long a file may take either

@@ -41,6 +41,7 @@ func (s *Console) functions(l *language.Language) template.FuncMap {
 		"segment":   url.PathEscape,
 		"chart":     func(s series) template.HTML { return s.chart(l) },
 		"spark":     func(s series) template.HTML { return s.spark(l) },
+		"word":      l.Word,
 		"capital":   func(text string) string { return capital(l.Text(text)) },
 		"prose":     func(text string) template.HTML { return prose(l.Text(text)) },
 		"add":       func(a, b int) int { return a + b },

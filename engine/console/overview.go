@@ -127,6 +127,9 @@ func sentence(o status.Overview, lately series, p period) string {
 	waits := "nothing waits"
 	if n := o.Records.Pending + o.Records.Held; n > 0 {
 		waits = number(n) + " wait"
+		if n == 1 {
+			waits = "1 waits"
+		}
 		if !o.Oldest.IsZero() {
 			waits += ", the oldest for " + words(o.At.Sub(o.Oldest))
 		}

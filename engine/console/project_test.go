@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ func newProject() *project {
 					Source: "Sex: {from: trigger.form.gender, map: sex}", Failed: "the value is not in the map"},
 			},
 			Faults: []Fault{{Code: "unmapped-value", Message: "the value is not in the map <sex>", Hint: "add it",
-				Column: "gender", Value: "x", Line: 3, Source: "Sex: {from: trigger.form.gender, map: sex}"}},
+				Column: "name", Value: "x", Line: 3, Source: "Sex: {from: trigger.form.gender, map: sex}"}},
 		},
 	}
 }

@@ -152,6 +152,7 @@ func pretty(body []byte) string {
 type correctView struct {
 	*journal.Record
 	Content, Why string
+	Fields       []wrongField // of the content, that are to blame
 	Trace        *Trace
 	Refused      string // why the content cannot be used
 	Previewed    bool
@@ -184,6 +185,9 @@ func (s *Console) correct(r *http.Request) (view, error) {
 }
 
 func (s *Console) correcting(data correctView) view {
+	if data.Trace != nil {
+		data.Fields = wrongFields(data.Content, data.Trace.Faults)
+	}
 	at := fmt.Sprintf("%srecords/%d", Prefix, data.Seq)
 	return view{
 		Title: fmt.Sprintf("Correct record %d", data.Seq), Page: "correct", Data: data,
@@ -210,7 +214,11 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 	}
 	data := correctView{Record: rec, Content: r.PostFormValue("content"), Why: strings.TrimSpace(r.PostFormValue("why")),
 		Previewed: true}
-	body, err := compact(data.Content)
+	data.Content, err = setFields(data.Content, r.PostForm["column"], r.PostForm["was"], r.PostForm["now"])
+	var body []byte
+	if err == nil {
+		body, err = compact(data.Content)
+	}
 	if err == nil && len(body) > maxContent {
 		err = errors.New("the content is larger than 4 MB")
 	}

@@ -47,6 +47,7 @@ func TestCorrect(t *testing.T) {
 		status           int
 		want             string
 	}{
+		"the field":      {"preview", `{"name": "Fatou"}`, "", http.StatusOK, `name="now" value="Fatou"`},
 		"no JSON":          {"preview", "{\n\"name\": \n", "x", http.StatusOK, "not JSON: line 3"},
 		"fails still":      {"send", `{"name":"Awa"}`, "typing error", http.StatusUnprocessableEntity, "it would fail again"},
 		"shown first":      {"preview", `{"name":"Corrected"}`, "", http.StatusOK, "tracked entity Person"},
@@ -71,7 +72,9 @@ func TestCorrect(t *testing.T) {
 	if s := state(); s != journal.Failed {
 		t.Fatalf("a correction was sent that nobody asked for: %s", s)
 	}
-	if status, text := send("send", `{"name": "Corrected"}`, "typing error"); status != http.StatusSeeOther {
+	// the field alone that is wrong, without a look for it in the content
+	if status, text := post(t, at, url.Values{"do": {"send"}, "content": {`{"name": "Fatou"}`}, "why": {"typing error"},
+		"column": {"name"}, "was": {"Fatou"}, "now": {"Corrected"}}, "same-origin"); status != http.StatusSeeOther {
 		t.Fatalf("%d %s", status, text)
 	}
 	if s := state(); s != journal.Pending {

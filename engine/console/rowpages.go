@@ -27,6 +27,24 @@ type fileView struct {
 // outcomes are what can become of a row, as results call it.
 var outcomes = []string{"delivered", "unchanged", "superseded", "skipped", "failed", "dismissed"}
 
+// rowCount is how many rows of a file came to one outcome.
+type rowCount struct {
+	Name, Outcome string
+	Count         int64
+}
+
+// Counts gives the outcomes that rows have come to, with those first that a person must look at.
+func (v fileView) Counts() (list []rowCount) {
+	for _, c := range []rowCount{{"Failed", "failed", v.Failed}, {"Delivered", "delivered", v.Delivered},
+		{"Unchanged", "unchanged", v.Unchanged}, {"Skipped", "skipped", v.Skipped},
+		{"Superseded", "superseded", v.Superseded}} {
+		if c.Count > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // file shows the rows of one file with what became of them.
 func (s *Console) file(r *http.Request) (view, error) {
 	f, err := s.fileOf(r)

@@ -15,6 +15,10 @@ func (run *fileRun) submit(ctx context.Context, c *chunk) {
 		run.enter(c)
 		return
 	}
+	if !run.awaitTurn(ctx) { // what pauses the rule can be recorded at once
+		run.release(c.rows)
+		return
+	}
 	for {
 		part, rest := c.cut()
 		if !run.enter(part) || len(rest.rows) == 0 {

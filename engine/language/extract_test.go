@@ -71,6 +71,7 @@ var more = []string{
 	"enrollment", "event", "relationship", "wrote",
 
 	"%s of %s: %s",
+	"when", "who", "did", "what", "why",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
 	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record",
 	"%d records", "program", "group",

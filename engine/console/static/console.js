@@ -4,11 +4,21 @@
   const live = document.body.dataset.live;
   const place = document.getElementById("live");
   if (live && place && window.EventSource) {
-    let busy = false;
+    let busy = false, last = 0, due = 0;
+    // A page is small, and a poor or dear line smaller: there it is renewed twice a minute at most.
+    const line = navigator.connection || {};
+    const apart = line.saveData || /2g/.test(line.effectiveType || "") ? 30000 : 0;
     const renew = async function () {
+      const wait = last + apart - Date.now();
+      if (wait > 0) {
+        clearTimeout(due);
+        due = setTimeout(renew, wait);
+        return;
+      }
       if (busy || document.hidden || place.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, summary")) return;
       if (place.querySelector("details[open] form")) return;
       busy = true;
+      last = Date.now();
       try {
         const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
         if (answer.ok && !answer.redirected) {
