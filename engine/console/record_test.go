@@ -47,7 +47,7 @@ func TestCorrect(t *testing.T) {
 		status           int
 		want             string
 	}{
-		"the field":      {"preview", `{"name": "Fatou"}`, "", http.StatusOK, `name="now" value="Fatou"`},
+		"the field":        {"preview", `{"name": "Fatou"}`, "", http.StatusOK, `name="now" value="Fatou"`},
 		"no JSON":          {"preview", "{\n\"name\": \n", "x", http.StatusOK, "not JSON: line 3"},
 		"fails still":      {"send", `{"name":"Awa"}`, "typing error", http.StatusUnprocessableEntity, "it would fail again"},
 		"shown first":      {"preview", `{"name":"Corrected"}`, "", http.StatusOK, "tracked entity Person"},
