@@ -22,6 +22,7 @@ import (
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/kobo"
+	"github.com/culvert/culvert/sources/mail"
 	"github.com/culvert/culvert/sources/odk"
 	"github.com/culvert/culvert/sources/s3"
 	"github.com/culvert/culvert/sources/schedule"
@@ -96,6 +97,7 @@ func SourceKinds() []sources.Kind {
 		odk.Kind{},
 		sftp.Kind(),
 		s3.Kind(),
+		mail.Kind(),
 		sourcedhis2.Kind{},
 	}
 }

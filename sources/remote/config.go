@@ -23,6 +23,7 @@ const (
 	Move   = "move"
 	Delete = "delete"
 	Tag    = "tag"
+	Flag   = "flag"
 )
 
 // Kind is what kinds of triggers share that take files from other machines; each embeds one.
@@ -34,6 +35,9 @@ type Kind struct {
 	Fields  []settings.Field
 	Settles bool     // files may still be written to when they are seen
 	After   []string // what may become of files, the default first; none: nothing is changed there
+	// Ends declares after, done and failed where it is not the files themselves that are settled, and no results are
+	// written there; nil: it is.
+	Ends []settings.Field
 	// Read reads Fields; nil: there is nothing to read.
 	Read func(c settings.Reader, r *Rule)
 	Dial Dial
@@ -88,7 +92,10 @@ func (k Kind) Settings() settings.Spec {
 			Doc:  "how often to look for new files"},
 		settings.Field{Name: "max_bytes", Type: settings.Whole, Default: fmt.Sprint(defaultMost), Min: 1, Max: 1<<31 - 1,
 			Doc: "the largest file that is taken, in bytes, as it is stored; a larger one is named in status and left"})
-	if len(k.After) > 0 {
+	switch {
+	case k.Ends != nil:
+		fields = append(fields, k.Ends...)
+	case len(k.After) > 0:
 		fields = append(fields,
 			settings.Field{Name: "after", Default: k.After[0], Words: k.After,
 				Doc: "what becomes of a file over there once every row has an outcome: " + k.afterDoc()},
@@ -182,7 +189,10 @@ func (k Kind) readAfter(c settings.Reader, out *Rule) {
 		c.Wrong(c.Config.Get("after"), "not-allowed", fmt.Sprintf("after cannot be %q", out.After),
 			diag.Suggest(out.After, k.After, "words"))
 	}
-	out.Done, out.Failed, out.Results = c.Text("done"), c.Text("failed"), c.Text("results")
+	out.Done, out.Failed = c.Text("done"), c.Text("failed")
+	if k.Ends == nil {
+		out.Results = c.Text("results")
+	}
 	for key, at := range map[string]*string{"done": &out.Done, "failed": &out.Failed, "results": &out.Results} {
 		if *at != "" && same(*at, out.Folder) {
 			c.Wrong(c.Config.Get(key), "same-folder", key+" is the folder that files are taken from",

@@ -80,15 +80,15 @@ func TestLocalName(t *testing.T) {
 		"a.csv": "a.csv", "Données mars (2).xlsx": "Données mars (2).xlsx", `C:\out\a.csv`: "a.csv", "a:b*.csv": "a_b_.csv",
 		"..": "file", "a\x00b.csv": "a_b.csv", "\u202ecsv.exe.csv": "_csv.exe.csv",
 	} {
-		if got := localName(name); got != want {
+		if got := LocalName(name); got != want {
 			t.Errorf("%q is %q here, want %q", name, got, want)
 		}
 	}
-	if got := localName(strings.Repeat("ü", 200) + ".csv"); len(got) > 180 || !strings.HasSuffix(got, ".csv") {
+	if got := LocalName(strings.Repeat("ü", 200) + ".csv"); len(got) > 180 || !strings.HasSuffix(got, ".csv") {
 		t.Errorf("a long name has %d bytes here", len(got))
 	}
 	for _, name := range []string{"a." + strings.Repeat("ü", 200), strings.Repeat("a", 140) + "." + strings.Repeat("b", 300)} {
-		if got := localName(name); len(got) > 180 || !utf8.ValidString(got) {
+		if got := LocalName(name); len(got) > 180 || !utf8.ValidString(got) {
 			t.Errorf("a name with a long ending has %d bytes here", len(got))
 		}
 	}

@@ -26,7 +26,8 @@ type world struct {
 	rows    map[string]int // how often content was accepted
 	cursors map[string]string
 	steps   int
-	killAt  int // 0: never
+	killAt  int    // 0: never
+	of      string // what the files came in together, empty: each stands alone
 }
 
 var errKilled = errors.New("killed")
@@ -81,7 +82,7 @@ func (w *world) List(context.Context) ([]Item, error) {
 	for _, at := range slices.Sorted(maps.Keys(w.place)) {
 		if name, ok := strings.CutPrefix(at, "in/"); ok && !strings.Contains(name, "/") {
 			items = append(items, Item{Path: at, Name: name, Version: fmt.Sprint(len(w.place[at])), Whole: true,
-				Size: int64(len(w.place[at]))})
+				Size: int64(len(w.place[at])), Of: w.of})
 		}
 	}
 	return items, w.step()
@@ -109,9 +110,12 @@ func (w *world) Move(_ context.Context, item Item, folder string) error {
 	if err := w.step(); err != nil {
 		return err
 	}
-	if text, ok := w.place[item.Path]; ok {
-		delete(w.place, item.Path)
-		w.place[folder+"/"+item.Name] = text
+	for at, text := range maps.Clone(w.place) {
+		name, in := strings.CutPrefix(at, "in/")
+		if at == item.Path || w.of != "" && in && !strings.Contains(name, "/") { // a mail goes as a whole
+			delete(w.place, at)
+			w.place[folder+"/"+name] = text
+		}
 	}
 	return w.step()
 }
@@ -140,13 +144,23 @@ func (w *world) live(t *testing.T) error {
 // files lie where they belong, and nothing is left over.
 func TestEachFileIsTakenOnceWhenTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
+	for _, of := range []string{"", "mail"} {
+		t.Run("of "+of, func(t *testing.T) {
+			t.Parallel()
+			killAtEachStep(t, of)
+		})
+	}
+}
+
+func killAtEachStep(t *testing.T, of string) {
+	t.Helper()
 	want := map[string]string{
 		"in/done/a.csv": "id\n1\n", "in/done/b.csv": "id\n22\n", "in/done/a.csv.results.csv": "id\n1\n",
 		"in/done/b.csv.results.csv": "id\n22\n",
 	}
 	for killAt := 1; ; killAt++ {
 		w := &world{dir: t.TempDir(), place: map[string]string{"in/a.csv": "id\n1\n", "in/b.csv": "id\n22\n"},
-			files: map[string]sources.FileOutcome{}, rows: map[string]int{}, cursors: map[string]string{}, killAt: killAt}
+			files: map[string]sources.FileOutcome{}, rows: map[string]int{}, cursors: map[string]string{}, killAt: killAt, of: of}
 		killed := w.live(t)
 		w.killAt = 0
 		if err := w.live(t); err != nil {

@@ -18,6 +18,10 @@ type Item struct {
 	Size    int64  // bytes; -1: known once it was fetched
 	Written time.Time
 	Whole   bool // it appeared at once: nobody can be writing to it still
+	// Of names what it came in with others, such as a mail: that is moved, marked or deleted as one, once every one of
+	// them is finished. Empty: it stands alone.
+	Of      string
+	Problem string // why it is left where it is, as people are told; empty: it can be taken
 }
 
 // Place is where the files of a rule lie, for as long as one look takes. Errors are fit for a log.
@@ -31,12 +35,16 @@ type Place interface {
 
 // Writable is a Place that Culvert may change.
 type Writable interface {
-	// Put writes a file into a folder, whole or not at all, in place of one of that name.
-	Put(ctx context.Context, folder, name string, content io.ReadSeeker, size int64) error
 	// Move moves a file into a folder, under a name that is free there. One that is gone is moved.
 	Move(ctx context.Context, item Item, folder string) error
 	// Delete removes a file. One that is gone is removed.
 	Delete(ctx context.Context, item Item) error
+}
+
+// Receiving is a Place that takes results and failed rows.
+type Receiving interface {
+	// Put writes a file into a folder, whole or not at all, in place of one of that name.
+	Put(ctx context.Context, folder, name string, content io.ReadSeeker, size int64) error
 }
 
 // Tagging is a Place that marks files.

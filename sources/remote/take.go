@@ -48,6 +48,10 @@ func (p *pull) take(ctx context.Context, place Place, items []Item) (wait time.D
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
+		if item.Problem != "" {
+			p.say(item.Path, item.Problem)
+			continue
+		}
 		if !p.wants(item) || p.has(item) {
 			continue
 		}
@@ -142,7 +146,7 @@ func (p *pull) fetch(ctx context.Context, place Place, item Item) error {
 // handOver has a fetched file accepted, and gives its SHA256 in the journal. One that replaces another at its path
 // is no duplicate of what lay there before that one.
 func (p *pull) handOver(ctx context.Context, item Item, part string, before *entry) (string, error) {
-	named := filepath.Join(filepath.Dir(part), "named", localName(item.Name))
+	named := filepath.Join(filepath.Dir(part), "named", LocalName(item.Name))
 	if err := errors.Join(os.RemoveAll(filepath.Dir(named)), os.Mkdir(filepath.Dir(named), 0o700)); err != nil {
 		return "", fmt.Errorf("make room for the file: %w", err)
 	}
@@ -191,8 +195,8 @@ func clip(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "")
 }
 
-// localName is the name of a file as it can lie here.
-func localName(name string) string {
+// LocalName is the name of a file as it can lie here.
+func LocalName(name string) string {
 	name = strings.Map(func(c rune) rune {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c) || strings.ContainsRune("._- ()+,@=&", c) {
 			return c

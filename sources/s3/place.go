@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -98,20 +95,9 @@ func transport(c sources.Connection) (*http.Transport, error) {
 		TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute, IdleConnTimeout: time.Minute,
 		MaxResponseHeaderBytes: 1 << 20, ForceAttemptHTTP2: true, DisableCompression: true,
 	}
-	file := c.Own["ca_file"]
-	if file == "" {
-		return t, nil
-	}
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(c.Dir, filepath.FromSlash(file))
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file cannot be read: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("ca_file %s holds no certificate in PEM", c.Own["ca_file"])
+	pool, err := remote.Authorities(c)
+	if err != nil || pool == nil {
+		return t, err
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return t, nil

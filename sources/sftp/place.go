@@ -39,13 +39,13 @@ const maxListing = 64 << 20
 
 // List gives the regular files of the folder; links are not followed.
 func (p *place) List(ctx context.Context) ([]remote.Item, error) {
-	p.conn.bound(maxListing)
+	p.conn.Bound(maxListing)
 	entries, err := p.files.ReadDirContext(ctx, p.folder)
-	p.conn.bound(0)
+	p.conn.Bound(0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the folder %s is not on %s: make it there, or correct folder: of the rule", p.folder, p.host)
 	}
-	if p.conn.tooMuch.Load() {
+	if p.conn.TooMuch() {
 		return nil, fmt.Errorf("%s on %s holds more files than can be listed: give the rule another folder, or after: move",
 			p.folder, p.host)
 	}

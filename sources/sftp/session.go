@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -17,18 +16,15 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/remote"
 )
 
-const (
-	dialTime = 30 * time.Second
-	// silence is how long the server may say nothing while something is asked of it.
-	silence = 2 * time.Minute
-)
+const dialTime = 30 * time.Second
 
 // session is one login.
 type session struct {
 	host  string
-	conn  *watched
+	conn  *remote.Conn
 	ssh   *ssh.Client
 	files *sftp.Client
 	stop  func() bool
@@ -56,7 +52,7 @@ func connect(ctx context.Context, c sources.Connection) (*session, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
-	under := &watched{Conn: raw}
+	under := &remote.Conn{Conn: raw}
 	conn, channels, requests, err := ssh.NewClientConn(under, address, &ssh.ClientConfig{
 		User: c.Username, Auth: auth, HostKeyCallback: known, HostKeyAlgorithms: algorithms, Timeout: dialTime,
 		ClientVersion: "SSH-2.0-culvert",
@@ -227,40 +223,4 @@ func loginError(host string, err error) error {
 		return fmt.Errorf("%s does not let this user in: check username, and password or private_key", host)
 	}
 	return fmt.Errorf("log in to %s: %w", host, err)
-}
-
-// watched is a connection that ends when nothing comes or goes for long, or more comes than it is bound to.
-type watched struct {
-	net.Conn
-	came, most atomic.Int64 // bytes; most 0: as many as there are
-	tooMuch    atomic.Bool  // it was ended for what came
-}
-
-// bound lets so many more bytes come; 0: as many as there are.
-func (w *watched) bound(most int64) {
-	if most > 0 {
-		most += w.came.Load()
-	}
-	w.most.Store(most)
-}
-
-// Read reads.
-func (w *watched) Read(b []byte) (int, error) {
-	if err := w.SetReadDeadline(time.Now().Add(silence)); err != nil {
-		return 0, err
-	}
-	n, err := w.Conn.Read(b)
-	if came, most := w.came.Add(int64(n)), w.most.Load(); most > 0 && came > most {
-		w.tooMuch.Store(true)
-		return 0, errors.Join(errors.New("more comes than is taken"), w.Close())
-	}
-	return n, err
-}
-
-// Write writes.
-func (w *watched) Write(b []byte) (int, error) {
-	if err := w.SetWriteDeadline(time.Now().Add(silence)); err != nil {
-		return 0, err
-	}
-	return w.Conn.Write(b)
 }

@@ -278,7 +278,7 @@ func TestTellsFilesFromServers(t *testing.T) {
 func TestBoundsWhatComes(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
-	w := &watched{Conn: ours}
+	w := &remote.Conn{Conn: ours}
 	go func() {
 		for {
 			if _, err := theirs.Write([]byte("0123456789")); err != nil {
@@ -292,11 +292,11 @@ func TestBoundsWhatComes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.bound(15)
+	w.Bound(15)
 	if _, err := w.Read(b); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Read(b); err == nil || !w.tooMuch.Load() {
+	if _, err := w.Read(b); err == nil || !w.TooMuch() {
 		t.Errorf("it goes on: %v", err)
 	}
 }
