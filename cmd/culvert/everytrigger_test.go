@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/rules/examples"
+	"github.com/culvert/culvert/sources/mail/mailtest"
 	"github.com/culvert/culvert/sources/s3/s3test"
 	"github.com/culvert/culvert/sources/sftp/sftptest"
 )
@@ -37,7 +38,7 @@ func TestEveryTrigger(t *testing.T) {
 	_, url := startSandbox(t, dir)
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
-	partner, store := putEverything(t, dir)
+	partner, store, box := putEverything(t, dir)
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
 		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
@@ -45,13 +46,15 @@ func TestEveryTrigger(t *testing.T) {
 		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
 		"ODK_URL="+outside.URL, "ODK_PASSWORD=key", "SFTP_URL=sftp://"+partner.Address, "SFTP_PASSWORD="+sftptest.Password,
 		"SFTP_HOST_KEY="+partner.HostKey, "S3_URL="+store.URL, "S3_ACCESS_KEY="+s3test.AccessKey,
-		"S3_SECRET_KEY="+s3test.SecretKey)
+		"S3_SECRET_KEY="+s3test.SecretKey, "MAIL_URL=imaps://"+box.Address, "MAIL_PASSWORD="+mailtest.Password)
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
 	edit(t, dir, "rules/schedule-dhis2.yaml", `cron: "0 4 * * *"`, "every: 1s")
 	edit(t, dir, "rules/sftp.yaml", "stable_for: 1m", "stable_for: 1s\n    every: 5s")
 	edit(t, dir, "rules/s3.yaml", "after: tag", "after: tag\n    every: 5s")
+	edit(t, dir, "rules/mail.yaml", "subject: malaria", "subject: malaria\n    every: 5s")
+	edit(t, dir, "culvert.yaml", "username: data@ministry.example.org", "username: data@ministry.example.org\n    ca_file: "+box.CAFile)
 	registry := registryDatabase(t, dir)
 	dropEverything(t, dir)
 	culvert(t, env, dir, "sync")
@@ -74,7 +77,9 @@ func TestEveryTrigger(t *testing.T) {
 			diff += fmt.Sprintf("%d cases are counted in the month's reports\n", counted)
 		}
 		diff += cmp.Diff([]string{"malaria-1.csv", "malaria-1.results.csv"}, partner.Names(t, "outgoing/malaria/done")) +
-			cmp.Diff([]string{"incoming/malaria/malaria-2.csv", "results/malaria/malaria-2.results.csv"}, store.Keys())
+			cmp.Diff([]string{"incoming/malaria/malaria-2.csv", "results/malaria/malaria-2.results.csv"}, store.Keys()) +
+			cmp.Diff(map[string]int{"INBOX": 1, "INBOX/done": 1}, map[string]int{"INBOX": box.Count(t, "INBOX"),
+				"INBOX/done": box.Count(t, "INBOX/done")})
 		if diff == "" {
 			return
 		}
@@ -97,16 +102,22 @@ var wantedEvents = map[string]int{
 	"32": 1, "33": 1, "34": 1, "35": 1, // RapidPro, CHT, FHIR read and sent
 	"36": 1,                            // REDCap
 	"37": 1, "38": 1, "39": 1, "41": 1, // SFTP server, object store
+	"43": 1, "44": 1, // mail
 }
 
-// putEverything starts an SFTP server and an object store with a file each where the rules look for them.
-func putEverything(t *testing.T, dir string) (*sftptest.Server, *s3test.Store) {
+// putEverything starts an SFTP server, an object store and a mailbox with a file each where the rules look for them,
+// and a mail of somebody whom the rule does not name.
+func putEverything(t *testing.T, dir string) (*sftptest.Server, *s3test.Store, *mailtest.Server) {
 	t.Helper()
-	partner, store := sftptest.New(t), s3test.New(t)
+	partner, store, box := sftptest.New(t), s3test.New(t), mailtest.New(t)
 	text := sampleOf(t, dir, "notifications.csv")
 	partner.Write(t, "outgoing/malaria/malaria-1.csv", string(replaced(t, text, ",7,", ",41,", ",31,", ",37,")))
 	store.Put("incoming/malaria/malaria-2.csv", string(replaced(t, text, ",7,", ",38,", ",31,", ",39,")))
-	return partner, store
+	for from, ages := range map[string][]string{"hmis@district.example.org": {",43,", ",44,"}, "a@else.example.org": {",98,", ",99,"}} {
+		box.Deliver(t, "INBOX", mailtest.Mail{ID: from, From: from, Subject: "Malaria of the week", Files: []mailtest.Attachment{
+			{Name: "cases.csv", Content: string(replaced(t, text, ",7,", ages[0], ",31,", ages[1]))}}}.String(), time.Now())
+	}
+	return partner, store, box
 }
 
 func lay(t *testing.T, path string, text []byte) {

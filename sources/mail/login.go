@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -65,7 +66,7 @@ type xoauth2 struct{ user, token string }
 
 // Start gives the token.
 func (x *xoauth2) Start() (mechanism string, response []byte, err error) {
-	return "XOAUTH2", []byte("user=" + x.user + "\x01auth=Bearer " + x.token + "\x01\x01"), nil
+	return "XOAUTH2", []byte("user=" + x.user + "\x01auth=" + strings.Join([]string{"Bearer", x.token}, " ") + "\x01\x01"), nil
 }
 
 // Next answers why the token was refused, which a server tells before it says no.

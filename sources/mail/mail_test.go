@@ -185,7 +185,7 @@ func TestTellsOfWhatCannotBeTaken(t *testing.T) {
 	s.Finish(t, s.Taken(t), "done")
 	awaittest.Until(t, "the good one goes", func() bool { return server.Count(t, "INBOX/done") == 1 })
 	for _, want := range []string{
-		"the mail of 2026-03-01 08:12 UTC holds no file that can be read", "only Outlook reads", "large.csv",
+		"the mail of 2026-03-01 08:12 UTC: it holds no file that can be read", "only Outlook reads", "large.csv",
 		"junk.csv cannot be taken: it was damaged", "short.csv", `encoding "x-uuencode"`,
 	} {
 		awaittest.Until(t, "people are told: "+want, func() bool { return s.Says(want) })

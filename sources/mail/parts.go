@@ -36,7 +36,7 @@ type part struct {
 // content are the files of a mail.
 type content struct {
 	parts   []part
-	problem string // why none can be taken, in words that go on from "the mail of 1 March"
+	problem string // why none can be taken, in words for people
 }
 
 // reader looks through the structure of a mail.
@@ -54,15 +54,15 @@ func readStructure(bs imap.BodyStructure, glob string) content {
 	r.walk(bs, nil, 0)
 	switch {
 	case r.deep:
-		return content{problem: fmt.Sprintf("holds more than %d parts, or mails in mails in mails", maxParts)}
+		return content{problem: fmt.Sprintf("it holds more than %d parts, or mails in mails in mails", maxParts)}
 	case len(r.parts) > maxFiles:
-		return content{problem: fmt.Sprintf("holds more than %d files: ask its sender to put them into a zip", maxFiles)}
+		return content{problem: fmt.Sprintf("it holds more than %d files: ask its sender to put them into a zip", maxFiles)}
 	case len(r.parts) == 0 && r.sealed != "":
 		return content{problem: r.sealed}
 	case len(r.parts) == 0 && glob != "":
-		return content{problem: "holds no file whose name fits glob: of the rule"}
+		return content{problem: "it holds no file whose name fits glob: of the rule"}
 	case len(r.parts) == 0:
-		return content{problem: "holds no file that can be read: ask its sender to attach CSV, xlsx, JSON, NDJSON or a zip"}
+		return content{problem: "it holds no file that can be read: ask its sender to attach CSV, xlsx, JSON, NDJSON or a zip"}
 	}
 	return r.content
 }
@@ -99,18 +99,18 @@ func (r *reader) inner(bs imap.BodyStructure, number []int, depth int) {
 }
 
 const (
-	onlyOutlook = "holds its files in a form that only Outlook reads (winmail.dat): ask its sender to write as HTML or " +
+	onlyOutlook = "it holds its files in a form that only Outlook reads (winmail.dat): ask its sender to write as HTML or " +
 		"plain text"
-	encrypted = "is encrypted, or signed in a closed form: ask its sender to write without"
+	encrypted = "it is encrypted, or signed in a closed form: ask its sender to write without"
 )
 
 // sealed are types whose content cannot be looked into, with what to do.
 var sealed = map[string]string{
 	"application/ms-tnef": onlyOutlook, "application/vnd.ms-tnef": onlyOutlook,
 	"application/pkcs7-mime": encrypted, "application/x-pkcs7-mime": encrypted, "application/pgp-encrypted": encrypted,
-	"application/vnd.ms-outlook": "holds its files in a mail as Outlook saves it (.msg): ask its sender to attach the files",
-	"message/external-body":      "holds no file, but says where one lies: ask its sender to attach it",
-	"message/partial":            "came in pieces: ask its sender for one mail",
+	"application/vnd.ms-outlook": "it holds its files in a mail as Outlook saves it (.msg): ask its sender to attach the files",
+	"message/external-body":      "it holds no file, but says where one lies: ask its sender to attach it",
+	"message/partial":            "it came in pieces: ask its sender for one mail",
 }
 
 func (r *reader) leaf(bs *imap.BodyStructureSinglePart, number []int) {

@@ -201,7 +201,7 @@ func (p *place) lookOneByOne(ctx context.Context, uids []imap.UID) error {
 		if err := p.client.Noop().Wait(); err != nil {
 			return p.problem("look into the folder", err)
 		}
-		m.looked, m.content = true, content{problem: "cannot be looked into: what it is made of is not understood, as the " +
+		m.looked, m.content = true, content{problem: "it cannot be looked into: what it is made of is not understood, as the " +
 			"server tells it"}
 	}
 	return nil
@@ -261,7 +261,7 @@ func (p *place) items() []remote.Item {
 		}
 		if m.problem != "" {
 			items = append(items, remote.Item{Path: key, Of: key, Written: m.received, Whole: true,
-				Problem: m.called() + " " + m.problem})
+				Problem: fmt.Sprintf("%s: %s", m.called(), m.problem)})
 			p.listed[key] = &listed{mail: m}
 		}
 		for _, f := range m.parts {

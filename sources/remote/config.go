@@ -161,7 +161,7 @@ func (k Kind) Rule(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if !ok {
 		return out
 	}
-	out.Connection, out.Folder = c.Text("connection"), c.Text(k.Folder.Name)
+	out.Connection, out.Folder = c.Text("connection"), c.TextOr(k.Folder.Name)
 	out.Glob, out.Format = files.ReadGlob(c), tabular.ReadFormat(c)
 	if k.Settles {
 		out.Marker, out.StableFor = files.ReadMarker(c), c.Duration("stable_for")

@@ -44,7 +44,7 @@ func (kind) Connection() sources.ConnectionKind {
 			{Name: "path_style", Type: settings.Switch, LeftOut: "true but for Amazon's and Google's own",
 				Doc: "whether the bucket stands in the path of addresses, not in front of the host"},
 			{Name: "ca_file", LeftOut: "those of the machine",
-				Doc: "certificates of the authority that signed the store's, in the project or with its whole path"},
+				Doc: "certificates of the authority that signed the server's, in the project or with its whole path"},
 		},
 		Requires: func(has func(string) bool) (message, hint string) {
 			switch {

@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -286,26 +285,28 @@ type Mail struct {
 // String writes the mail.
 func (m Mail) String() string {
 	const mark = "=-culvert-mark"
-	var b strings.Builder
+	var lines []string
 	if m.ID != "" {
-		fmt.Fprintf(&b, "Message-ID: <%s>\n", m.ID)
+		lines = append(lines, "Message-ID: <"+m.ID+">")
 	}
-	fmt.Fprintf(&b, "From: %s\nTo: %s\nSubject: %s\nMIME-Version: 1.0\n", m.From, User, m.Subject)
-	fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=%q\n\n--%s\nContent-Type: text/plain\n\nSee below.\n", mark, mark)
+	for _, field := range [][]string{{"From", m.From}, {"To", User}, {"Subject", m.Subject}} {
+		lines = append(lines, strings.Join(field, ": "))
+	}
+	lines = append(lines, "MIME-Version: 1.0",
+		`Content-Type: multipart/mixed; boundary="`+mark+`"`, "", "--"+mark, "Content-Type: text/plain", "", "See below.")
 	for _, f := range m.Files {
 		header := f.Header
 		if header == "" {
-			header = fmt.Sprintf("Content-Type: application/octet-stream; name=%q\nContent-Disposition: attachment; filename=%q",
-				f.Name, f.Name)
+			header = `Content-Type: application/octet-stream; name="` + f.Name + `"` + "\n" +
+				`Content-Disposition: attachment; filename="` + f.Name + `"`
 		}
 		text := f.Content
 		if !f.Plain {
 			header += "\nContent-Transfer-Encoding: base64"
-			lines := slices.Collect(slices.Chunk([]byte(base64.StdEncoding.EncodeToString([]byte(f.Content))), 76))
-			text = string(bytes.Join(lines, []byte("\n")))
+			parts := slices.Collect(slices.Chunk([]byte(base64.StdEncoding.EncodeToString([]byte(f.Content))), 76))
+			text = string(bytes.Join(parts, []byte("\n")))
 		}
-		fmt.Fprintf(&b, "--%s\n%s\n\n%s\n", mark, header, text)
+		lines = append(lines, "--"+mark, header, "", text)
 	}
-	fmt.Fprintf(&b, "--%s--\n", mark)
-	return b.String()
+	return strings.Join(append(lines, "--"+mark+"--", ""), "\n")
 }
