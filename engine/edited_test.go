@@ -56,6 +56,23 @@ func TestVersionsInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestLateOriginal has a submission come after its edit was delivered: nothing of it is sent, for what
+// the edit took out of it would be in DHIS2 again.
+func TestLateOriginal(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	w.accept(submission("late", 2))
+	w.until("the edit is delivered", func() bool { return w.states()[journal.Delivered] == 1 })
+	w.accept(submission("late", 1))
+	w.until("the original is settled", func() bool { return len(w.states()) == 2 && w.states()[journal.Pending] == 0 })
+	if s := w.states(); s[journal.Superseded] != 1 || s[journal.Delivered] != 1 {
+		t.Errorf("the states are %v", s)
+	}
+	if got := w.target.delivered("late"); len(got) != 1 {
+		t.Errorf("DHIS2 was sent %v", got)
+	}
+}
+
 // TestSplitForGood has an edit join a record whose payload is erased: a person has to look at the two.
 func TestSplitForGood(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))

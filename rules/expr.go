@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -38,7 +40,7 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 		c.fault(n.Place(), "empty-value", "nothing is written here", "write an expression, or remove the key")
 		return nil
 	}
-	program, problems := expression.Compile(n.Value, s, want)
+	program, problems := expression.Compile(norm.NFC.String(n.Value), s, want) // as tidy writes the record
 	if c.cutByComment(n, len(problems) > 0) && len(problems) > 0 {
 		return nil
 	}

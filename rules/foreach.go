@@ -141,6 +141,9 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 	inner := len(path) + 1
 	var open Unanswered // what all items ask for is asked together
 	for i, item := range items {
+		if item == nil || item == "" {
+			continue // nothing was answered, and nothing is written; the others keep their numbers
+		}
 		here := append(path[:len(path):len(path)], step{item, i})
 		s.moveTo(here)
 		if inner < len(a.loops) {

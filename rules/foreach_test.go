@@ -60,6 +60,23 @@ func TestNestedForEach(t *testing.T) {
 	}
 }
 
+// TestBlankItems holds that an item of which nothing was answered writes nothing, and that the others keep their numbers.
+func TestBlankItems(t *testing.T) {
+	r, fields := load(t, household("trigger.visits", "{A: item.date}"), files{"samples/n.json": householdSample})
+	s := r.Begin(Input{Body: body(t, `{"id": "h1", "visits": [null, {"date": "a"}, "", {"date": "b"}]}`)})
+	var got []string
+	if err := r.Actions[0].Each(s, func(s *Scope) error {
+		v, err := fields["A"].Eval(s)
+		got = append(got, fmt.Sprint(s.Position(), " ", v.Value))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"1 a", "3 b"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestNestedForEachNamesTheItem(t *testing.T) {
 	r, _ := load(t, household("[trigger.visits, item.children]", "{A: item.name}"),
 		files{"samples/n.json": householdSample})

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	_ "embed" // the words
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // wordSet holds the words by which a source says that there is no answer, without regard to case and space around them.
 type wordSet map[string]bool
 
-func foldWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+func foldWord(s string) string { return strings.ToLower(strings.TrimSpace(tidy(s))) }
 
 // add takes the words of `missing:`, one or a list.
 func (w wordSet) add(n *yamlnode.Node) {
@@ -49,12 +50,9 @@ func (w wordSet) has(v any) bool {
 	return w[textOf(v)]
 }
 
-// without gives a record with every value that is one of the words made blank. What holds none of
-// them is not copied: the record belongs to others.
+// without gives a record with every value that is one of the words made blank, and every text as
+// people mean it (see tidy). What holds none of them is not copied: the record belongs to others.
 func (w wordSet) without(v any) any {
-	if len(w) == 0 {
-		return v
-	}
 	out, _ := w.strip(v)
 	return out
 }
@@ -62,23 +60,7 @@ func (w wordSet) without(v any) any {
 func (w wordSet) strip(v any) (any, bool) {
 	switch t := v.(type) {
 	case map[string]any:
-		var own map[string]any
-		for key, value := range t {
-			stripped, changed := w.strip(value)
-			if !changed {
-				continue
-			}
-			if own == nil {
-				own = make(map[string]any, len(t))
-				for k, v := range t {
-					own[k] = v
-				}
-			}
-			own[key] = stripped
-		}
-		if own != nil {
-			return own, true
-		}
+		return w.stripObject(t)
 	case []any:
 		var own []any
 		for i, value := range t {
@@ -94,12 +76,47 @@ func (w wordSet) strip(v any) (any, bool) {
 		if own != nil {
 			return own, true
 		}
+	case string:
+		text := tidy(t)
+		if text != t {
+			v = text
+		}
+		if len(w) > 0 && w.has(v) {
+			return nil, true
+		}
+		return v, text != t
 	default:
-		if w.has(v) {
+		if len(w) > 0 && w.has(v) {
 			return nil, true
 		}
 	}
 	return v, false
+}
+
+func (w wordSet) stripObject(m map[string]any) (any, bool) {
+	var own map[string]any
+	for key, value := range m {
+		stripped, changed := w.strip(value)
+		name := tidy(key)
+		if !changed && name == key {
+			continue
+		}
+		if own == nil {
+			own = maps.Clone(m)
+		}
+		if name != key {
+			if _, taken := m[name]; taken {
+				name = key
+			} else {
+				delete(own, key)
+			}
+		}
+		own[name] = stripped
+	}
+	if own == nil {
+		return m, false
+	}
+	return own, true
 }
 
 // IsNoAnswer tells whether a text is a word that people and programs write where there is no
@@ -110,20 +127,22 @@ func IsNoAnswer(text string) bool {
 		return false
 	}
 	word := foldWord(text)
-	return noAnswers[word] || !strings.ContainsFunc(word,
+	return noAnswers[word] || noAnswers[strings.Trim(word, "#()[]<>*'\"-–—_.!? ")] || !strings.ContainsFunc(word,
 		func(r rune) bool { return unicode.IsLetter(r) && r != 'x' || unicode.IsNumber(r) })
 }
 
-var noAnswers = map[string]bool{
-	"n/a": true, "na": true, "n.a": true, "n.a.": true, "#n/a": true, "none": true, "null": true, "nil": true,
-	"nan": true, "undefined": true, "(null)": true,
-	"no": true, "unknown": true, "not known": true, "not available": true, "not applicable": true, "not stated": true,
-	"no answer": true, "no id": true, "missing": true, "blank": true, "empty": true, "dk": true, "don't know": true,
-	"non": true, "inconnu": true, "inconnue": true, "non disponible": true, "non applicable": true, "sans objet": true,
-	"aucun": true, "aucune": true, "néant": true, "neant": true, "ne sait pas": true, "nsp": true, "n/d": true, "nd": true,
-	"ninguno": true, "ninguna": true, "desconocido": true, "no aplica": true, "no disponible": true, "s/d": true,
-	"não": true, "nao": true, "nenhum": true, "nenhuma": true, "desconhecido": true, "não aplicável": true,
-	"não disponível": true, "haijulikani": true, "hakuna": true,
+//go:embed noanswers.txt
+var noAnswersText string
+
+// noAnswers are such words in small letters, of programs, in English, French, Spanish, Portuguese, Swahili, Arabic and Amharic.
+var noAnswers = linesOf(noAnswersText)
+
+func linesOf(text string) map[string]bool {
+	set := map[string]bool{}
+	for line := range strings.Lines(text) {
+		set[strings.TrimSpace(line)] = true
+	}
+	return set
 }
 
 // IsPlaceholder tells whether a text stands for "no answer" where people are looked up by it: a
@@ -150,8 +169,10 @@ func IsPlaceholder(text string) bool {
 		return true
 	case same && digits[0] == '9':
 		return len(digits) >= 3
+	case len(digits) >= 7 && (strings.HasPrefix("1234567890123", digits) || strings.HasPrefix("0123456789012", digits)):
+		return true // what people type to get on
 	}
-	return same && len(digits) >= 7
+	return same && len(digits) >= 7 || len(digits) >= 10 && strings.HasSuffix(digits, "00000000")
 }
 
 // exports are the words for "no answer" that programs write and that are no choice in a form, as "none" may be.

@@ -84,3 +84,26 @@ actions:
 		}
 	}
 }
+
+// TestPlaceholders holds what stands for nobody where people are matched, in the languages of forms, and what does not.
+func TestPlaceholders(t *testing.T) {
+	for _, text := range []string{
+		"n/a", "#N/A", "#REF!", "NaN", `\N`, "(blank)", "--- none ---", "Unk", "dont know", "tbc",
+		"Inconnu(e)", "non renseigné", "pas de carte", "RAS", "néant", "Ignoré", "sans", "não sabe", "NAO TEM", "Sem BI", "s/n",
+		"Sin dato", "no sabe", "sijui", "hapana", "لا يوجد", "غير معروف", "አላውቅም", "-", "?", "xxx", "…",
+		"0", "000", "00/00/0000", "99/99/9999", "999", "-99", "1111111", "1234567", "1234567890", "0123456789",
+		"+254700000000", "0700000000",
+	} {
+		if !IsPlaceholder(text) {
+			t.Errorf("%q is taken for an answer", text)
+		}
+	}
+	for _, text := range []string{
+		"29811734", "A-1", "1", "12", "98", "123456", "1234568", "7000000", "+254712345678", "Nadia", "Norah", "Test", "Ras Kassa",
+		"CM97023104HJKL", "Ana", "X1", "1000000", "لامية",
+	} {
+		if IsPlaceholder(text) {
+			t.Errorf("%q is taken for no answer", text)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable
 		for i, cell := range cells {
 			line, column := r.FieldPos(i)
 			row.places[i] = position(text, lines, line, column)
-			cells[i] = strings.TrimSpace(cell)
+			cells[i] = strings.TrimSpace(tidy(cell))
 			blank = blank && cells[i] == ""
 		}
 		switch {

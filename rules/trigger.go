@@ -151,7 +151,7 @@ func (c *compiler) declare(shape *expression.Shape, n *yamlnode.Node, typ string
 	if !isValue(n) || !slices.Contains(expression.DeclarableTypes(), typ) {
 		return // the schema has said so
 	}
-	if err := shape.Declare(n.Value, typ); err != nil {
+	if err := shape.Declare(tidy(n.Value), typ); err != nil {
 		c.fault(n.Place(), "bad-field", fmt.Sprintf("the field %q cannot be declared: %v", n.Value, err),
 			"write the path below trigger, such as form.next_visit")
 	}

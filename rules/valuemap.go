@@ -158,7 +158,7 @@ func (m *ValueMap) label() string {
 
 // find looks a value up without regard to the policy.
 func (m *ValueMap) find(in string) (string, bool) {
-	in = strings.TrimSpace(in)
+	in = strings.TrimSpace(tidy(in))
 	key := in
 	if m.folded {
 		key = foldKey(in)

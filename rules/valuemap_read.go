@@ -191,9 +191,9 @@ func (b *mapBuilder) key(in, out string, place diag.Place) {
 			"remove it, and give the field default: or blank:")
 		return
 	}
-	key := in
+	key := tidy(in)
 	if b.m.folded {
-		key = foldKey(in)
+		key = foldKey(key)
 	}
 	if first, ok := b.keys[key]; ok {
 		b.broken = true

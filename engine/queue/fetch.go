@@ -323,6 +323,8 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 		s.State = journal.Skipped
 	case e.Plan.Empty():
 		s.State = journal.Delivered
+	case q.replaced(rec) != 0:
+		s.State, s.SupersededBy = journal.Superseded, q.replaced(rec)
 	default:
 		w.plan = e.Plan
 		w.plan.Force, w.plan.Insist, w.plan.Order = rec.Force, rec.Insist, rec.Order()
@@ -390,4 +392,13 @@ func inParallel(n int, do func(i int)) {
 		})
 	}
 	wg.Wait()
+}
+
+// replaced gives the place of the edit that has replaced a version of a submission, where that is
+// delivered: what the edit took out, such as an item of a repeat group, comes back to nobody.
+func (q *Queue) replaced(rec *journal.Record) int64 {
+	if rec.Rank == 0 || rec.Insist {
+		return 0
+	}
+	return work.NewerDelivered(q.Writer.End, q.Journal, rec.Rule, rec.ID, rec.Order(), true)
 }

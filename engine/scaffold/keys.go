@@ -188,7 +188,7 @@ func (w *writer) findDate(fields []*field, targets []*target) guess {
 func ofBirth(f *field) bool {
 	return slices.ContainsFunc(words(f.name()), func(word string) bool {
 		return slices.Contains([]string{"birth", "birthday", "birthdate", "born", "dob", "ddn", "naissance", "nacimiento",
-			"nascimento"}, word)
+			"nascimento", "ne", "nee", "nasc", "nascido", "nascida", "nacido", "nacida"}, word)
 	})
 }
 

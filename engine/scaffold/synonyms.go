@@ -18,12 +18,14 @@ type concept struct {
 
 var concepts = []concept{
 	{"date of birth", []string{"date of birth", "birth date", "birthdate", "birthday", "dob", "date de naissance", "ddn",
-		"data de nascimento", "fecha de nacimiento", "date naissance", "data nascimento", "fecha nacimiento"}},
+		"data de nascimento", "fecha de nacimiento", "date naissance", "data nascimento", "fecha nacimiento", "ne le",
+		"nee le", "data nasc", "dt nascimento", "nascido em", "nascida em", "fecha nac"}},
 	{"sex", []string{"sex", "gender", "sexe", "sexo", "genre", "genero"}},
 	{"village", []string{"village", "aldeia", "aldea", "village name", "name of village", "nom du village",
 		"nome da aldeia"}},
 	{"phone", []string{"phone", "phone number", "phone no", "telephone", "telephone number", "mobile", "mobile number",
-		"mobile phone", "tel", "telefone", "telefono", "celular", "numero de telephone", "numero de telefone",
+		"mobile phone", "tel", "telefone", "telefono", "celular", "telemovel", "cell phone",
+		"cellphone", "portable", "numero de telemovel", "numero de telephone", "numero de telefone",
 		"numero de telefono", "msisdn"}},
 	{
 		"first name",
@@ -31,7 +33,7 @@ var concepts = []concept{
 			"nomes proprios", "primer nombre"},
 	},
 	{"last name", []string{"last name", "surname", "family name", "nom de famille", "apelido", "apelidos", "sobrenome", "apellido",
-		"apellidos"}},
+		"apellidos", "ultimo nome", "ultimo apellido"}},
 	{"age", []string{"age", "idade", "edad"}},
 	{"weight", []string{"weight", "poids", "peso"}},
 	{"height", []string{"height", "estatura", "altura"}},

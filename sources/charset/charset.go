@@ -44,6 +44,7 @@ type Error struct {
 	Encoding string // that they were to be in; "" for UTF-8 that nobody declared
 	Line     int    // of the first byte that is no text, from 1; 0 when the encoding itself is not known
 	Byte     byte
+	Doubt    bool // it reads in Encoding and as UTF-8, and nothing says which is meant
 }
 
 // Error gives the cause in words that go on from "the body is" or "the file is".
@@ -51,6 +52,8 @@ func (e *Error) Error() string {
 	switch {
 	case e.Line == 0:
 		return fmt.Sprintf("in the encoding %q, which is not known", e.Encoding)
+	case e.Doubt:
+		return fmt.Sprintf("in doubt: line %d reads as %s, which was declared, and as UTF-8", e.Line, e.Encoding)
 	case e.Encoding == "" && e.Byte != 0:
 		return fmt.Sprintf("not UTF-8: line %d holds the byte 0x%02X", e.Line, e.Byte)
 	case e.Encoding == "":
@@ -66,8 +69,10 @@ var (
 	lost        = []byte("\uFFFD")
 )
 
-// UTF8 gives text as UTF-8, without a byte order mark. A mark says more than the declared name;
-// with neither, the text must be UTF-8. The error is an *Error.
+// UTF8 gives text as UTF-8, without a byte order mark. A mark says more than the declared name, and
+// so does text that is plainly UTF-8 where a single-byte encoding was declared: servers and forms
+// name one by default. With neither, the text must be UTF-8, or UTF-16 by the zeros in it. The error
+// is an *Error.
 func UTF8(text []byte, declared string) ([]byte, error) {
 	var enc encoding.Encoding
 	switch {
@@ -83,6 +88,19 @@ func UTF8(text []byte, declared string) ([]byte, error) {
 			return nil, &Error{Encoding: shorten(declared)}
 		}
 		enc = found
+		var letters Letters
+		letters.Add(text)
+		switch {
+		case !Mistakable(enc):
+		case letters.Plain():
+			return text, nil
+		case letters.Doubtful():
+			return nil, &Error{Encoding: shorten(declared), Line: 1 + bytes.Count(text[:letters.first], []byte("\n")), Doubt: true}
+		}
+	default:
+		if enc = UnmarkedUTF16(text); enc != nil {
+			declared = "UTF-16"
+		}
 	}
 	if enc == nil {
 		if at := firstInvalid(text); at >= 0 {

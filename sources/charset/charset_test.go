@@ -26,6 +26,16 @@ func TestUTF8(t *testing.T) {
 		{name: "mac", in: "Jos\x8e", declared: "macintosh", want: "José"},
 		{name: "utf-16 by its mark", in: "\xff\xfeZ\x00o\x00\xe9\x00", want: "Zoé"},
 		{name: "utf-16 declared", in: "Z\x00o\x00\xe9\x00", declared: "utf-16le", want: "Zoé"},
+		{name: "UTF-8 declared as latin 1", in: "Zoé", declared: "ISO-8859-1", want: "Zoé"},
+		{name: "UTF-8 declared as DOS", in: "José", declared: "cp850", want: "José"},
+		{name: "UTF-8 declared as Arabic", in: "محمد", declared: "windows-1256", want: "محمد"},
+		{name: "hooked letters beside others", in: "Ɗan Bafé", declared: "windows-1252", want: "Ɗan Bafé"},
+		{name: "a capital and an ellipsis", in: "ok\nCAF\xc9\x85", declared: "windows-1252",
+			err: "in doubt: line 2 reads as windows-1252, which was declared, and as UTF-8"},
+		{name: "capitals and quotes", in: "\x93CAF\xc9\x94", declared: "windows-1252", want: "“CAFÉ”"},
+		{name: "half a letter at the end", in: "Jo\xc3", declared: "windows-1252", want: "JoÃ"},
+		{name: "utf-16 without a mark", in: "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00", want: `{"a":1}`},
+		{name: "utf-16 big-endian without a mark", in: "\x00{\x00\"\x00a\x00\"\x00:\x001\x00}", want: `{"a":1}`},
 		{name: "not in the encoding", in: "ok\n\xaa", declared: "windows-1253", err: "not windows-1253 at line 2"},
 		{name: "unknown", in: "x", declared: "ebcdic-x", err: `in the encoding "ebcdic-x", which is not known`},
 	} {
@@ -41,6 +51,19 @@ func TestUTF8(t *testing.T) {
 				t.Fatalf("UTF8() = %q, %v, want %q", got, err, test.want)
 			}
 		})
+	}
+}
+
+func TestLettersInParts(t *testing.T) {
+	for _, text := range []string{"a Zoé محمد 😀", "ok CAF\xc9\x85 x", "CAF\xc9 x", "plain"} {
+		var whole, parts Letters
+		whole.Add([]byte(text))
+		for i := range len(text) {
+			parts.Add([]byte(text[i : i+1]))
+		}
+		if whole.Plain() != parts.Plain() || whole.Doubtful() != parts.Doubtful() || whole.first != parts.first {
+			t.Errorf("%q: whole %+v, byte by byte %+v", text, whole, parts)
+		}
 	}
 }
 

@@ -14,7 +14,8 @@ type cellFault struct{ message, hint string }
 // Error gives the cause.
 func (f *cellFault) Error() string { return f.message }
 
-// number gives a number as a person sees it in the sheet, but never in powers of ten, and dates in ISO.
+// number gives a number as a person sees it in the sheet, but never in powers of ten nor rounded, and
+// dates in ISO. A cell that shows 25% holds 0.25, of which nothing behind it could tell.
 func (w *workbook) number(raw string, style int) (string, error) {
 	var s cellStyle
 	if style >= 0 && style < len(w.styles) {
@@ -34,6 +35,9 @@ func (w *workbook) number(raw string, style int) (string, error) {
 		if f >= 0 && f < 1e15 && f == math.Trunc(f) {
 			return fmt.Sprintf("%0*.0f", s.width, f), nil
 		}
+	case stylePercent:
+		text, err := plainNumber(f * 100)
+		return text + "%", err
 	}
 	return plainNumber(f)
 }

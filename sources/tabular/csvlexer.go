@@ -116,6 +116,9 @@ func (l *csvLexer) nextLine() (rowFault, error) {
 		return faultNone, err
 	}
 	line := l.buf[l.start : l.start+first]
+	for bytes.HasPrefix(line, bomUTF8) { // of a file that was put behind another one, or marked twice
+		l.start, first, line = l.start+len(bomUTF8), first-len(bomUTF8), line[len(bomUTF8):]
+	}
 	if bytes.IndexByte(line, '"') < 0 {
 		l.split(trimEnd(line))
 		l.advance(first)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -25,9 +27,9 @@ func newColumns(f Format) *columns {
 	return c
 }
 
-// fold is a name without regard to case and to the space in it.
+// fold is a name without regard to case, to the space in it and to whether accents are written apart, as Macs do.
 func fold(name string) string {
-	return strings.ToLower(strings.Join(strings.Fields(name), " "))
+	return strings.ToLower(strings.Join(strings.Fields(norm.NFC.String(name)), " "))
 }
 
 // wanted lists the plain names that the rule reads: the first one on the way to each field.

@@ -62,9 +62,9 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 		return textEncoding{decoder: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), skip: 2}, nil
 	}
 	if declared != "" {
-		return declaredEncoding(declared, place)
+		return declaredEncoding(declared, io.MultiReader(bytes.NewReader(head), r), place)
 	}
-	if enc := unmarkedUTF16(head); enc != nil {
+	if enc := charset.UnmarkedUTF16(head); enc != nil {
 		return textEncoding{decoder: enc}, nil
 	}
 	if !isText(head[:min(n, 4096)]) {
@@ -75,14 +75,39 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	return scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf, place)
 }
 
-func declaredEncoding(declared, place string) (textEncoding, error) {
+// declaredEncoding is the one that the rule names, but UTF-8 where a file is plainly in that: one
+// folder takes files that several programs have written, and a file may be saved anew.
+func declaredEncoding(declared string, text io.Reader, place string) (textEncoding, error) {
 	enc, ok := charset.Find(declared)
 	if !ok {
 		return textEncoding{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
 			Message: fmt.Sprintf("no encoding is named %q", declared),
 			Hint:    "use " + charset.Examples}}
 	}
-	return textEncoding{decoder: enc}, nil // nil for UTF-8
+	if !charset.Mistakable(enc) {
+		return textEncoding{decoder: enc}, nil // nil for UTF-8
+	}
+	var letters charset.Letters
+	if _, err := io.Copy(lettersWriter{&letters}, text); err != nil {
+		return textEncoding{}, err
+	}
+	switch {
+	case letters.Plain():
+		return textEncoding{}, nil
+	case letters.Doubtful():
+		return textEncoding{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("it reads as %s, which the rule declares, and as UTF-8", declared),
+			Hint:    "save it as CSV UTF-8 with a byte order mark, as Excel does"}}
+	}
+	return textEncoding{decoder: enc}, nil
+}
+
+// lettersWriter has the letters of what is written to it judged.
+type lettersWriter struct{ *charset.Letters }
+
+func (w lettersWriter) Write(text []byte) (int, error) {
+	w.Add(text)
+	return len(text), nil
 }
 
 // isText tells text with a damaged row or two from what is no text: most of its lines, or its
@@ -103,30 +128,6 @@ func isText(head []byte) bool {
 		}
 	}
 	return bad*2 <= lines
-}
-
-// unmarkedUTF16 recognises UTF-16 without a mark: texts in Latin letters have a zero in every second byte.
-func unmarkedUTF16(head []byte) encoding.Encoding {
-	n := min(len(head), 1024) &^ 1
-	if n < 8 {
-		return nil
-	}
-	var even, odd int
-	for i := 0; i < n; i += 2 {
-		if head[i] == 0 {
-			even++
-		}
-		if head[i+1] == 0 {
-			odd++
-		}
-	}
-	switch half := n / 2; {
-	case odd > half*6/10 && even == 0:
-		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
-	case even > half*6/10 && odd == 0:
-		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
-	}
-	return nil
 }
 
 func scanUTF8(r io.Reader, buf []byte, place string) (textEncoding, error) {

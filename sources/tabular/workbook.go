@@ -230,6 +230,7 @@ const (
 	styleTime
 	styleDateTime
 	stylePadded // digits with zeros in front, such as 0000000000
+	stylePercent
 )
 
 func (w *workbook) readStyles() error {
@@ -265,6 +266,8 @@ func styleOf(id int, code string) cellStyle {
 		return cellStyle{kind: styleTime}
 	case id == 22:
 		return cellStyle{kind: styleDateTime}
+	case id == 9 || id == 10:
+		return cellStyle{kind: stylePercent}
 	}
 	return cellStyle{}
 }
@@ -290,8 +293,11 @@ func styleOfCode(code string) cellStyle {
 	case clock:
 		return cellStyle{kind: styleTime}
 	}
-	if bare := strings.ToLower(bareFormat(code)); strings.Contains(bare, "m") && strings.Trim(bare, "m") == "" {
+	switch bare := strings.ToLower(bareFormat(code)); {
+	case strings.Contains(bare, "m") && strings.Trim(bare, "m") == "":
 		return cellStyle{kind: styleDate} // a month alone
+	case strings.Contains(bare, "%"):
+		return cellStyle{kind: stylePercent}
 	}
 	return cellStyle{}
 }

@@ -150,7 +150,9 @@ func plain(text []byte, declared, what string) ([]byte, error) {
 	}
 	hint := "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the " +
 		"webhook of the rule"
-	if declared != "" {
+	if doubt, ok := errors.AsType[*charset.Error](err); ok && doubt.Doubt {
+		hint = "send it in UTF-8, and declare that: Content-Type: ...; charset=utf-8"
+	} else if declared != "" {
 		hint = "send it in the encoding that was declared, or declare the one that it is in"
 	}
 	return nil, &refusal{http.StatusUnprocessableEntity, "the " + what + " is " + err.Error(), hint}
@@ -175,10 +177,12 @@ func decodeForm(body []byte, declared string) (any, error) {
 	return plainForm(values, declared)
 }
 
-// plainForm makes an object of form values in an encoding; a form may name it in a field of its
-// own, _charset_ (HTML standard, 4.10.22.4).
+// charsetField is the field in which a form may name its encoding (HTML standard, 4.10.22.4).
+const charsetField = "_charset_"
+
+// plainForm makes an object of form values in an encoding, which the form may name itself.
 func plainForm(values url.Values, declared string) (any, error) {
-	if own := values.Get("_charset_"); own != "" && declared == "" {
+	if own := values.Get(charsetField); own != "" && declared == "" {
 		declared = own
 	}
 	out := make(url.Values, len(values))
@@ -238,6 +242,7 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits,
 	}
 	values, attached := url.Values{}, sources.Attachments{}
 	var submission map[string]any
+	var fields, files []formField
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextPart()
@@ -261,24 +266,50 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits,
 				return nil, err
 			}
 		case part.FileName() == "":
-			if err := addPlain(values, part.FormName(), string(text), declared, own); err != nil {
-				return nil, err
-			}
+			fields = append(fields, formField{name: part.FormName(), value: string(text), encoding: params["charset"]})
 		case attachments && len(text) > 0:
 			if err := attached.Add(part.FileName(), part.Header.Get("Content-Type"), text); err != nil {
 				return nil, &refusal{http.StatusRequestEntityTooLarge, err.Error(), "send fewer files with a record"}
 			}
-			if !values.Has(part.FormName()) {
-				values.Set(part.FormName(), part.FileName())
-			}
+			files = append(files, formField{name: part.FormName(), value: part.FileName()})
 		}
 	}
 	record := submission
 	if record == nil {
+		if err := addFields(values, fields, declared); err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if !values.Has(f.name) {
+				values.Set(f.name, f.value)
+			}
+		}
 		record = formTree(values)
 	}
 	attached.Put(record)
 	return record, nil
+}
+
+// formField is a field of a multipart form.
+type formField struct {
+	name, value string
+	encoding    string // that the field names itself
+}
+
+// addFields adds fields as UTF-8. A field _charset_ names the encoding of all those that name none
+// (RFC 7578, 4.6).
+func addFields(out url.Values, fields []formField, declared string) error {
+	for _, f := range fields {
+		if f.name == charsetField && declared == "" {
+			declared = f.value
+		}
+	}
+	for _, f := range fields {
+		if err := addPlain(out, f.name, f.value, declared, cmp.Or(f.encoding, declared)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // short keeps what a caller sent to a length that fits an answer.

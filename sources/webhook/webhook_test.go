@@ -110,6 +110,13 @@ func TestBodies(t *testing.T) {
 			[]any{object{"v": object{"a": "Zoé"}}}},
 		{"encoding in the document", "text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><v><a>Zo\xe9</a></v>", nil,
 			[]any{object{"v": object{"a": "Zoé"}}}},
+		{"UTF-8 declared as another encoding", "application/json; charset=ISO-8859-1", `{"a": "Zoé"}`, nil,
+			[]any{object{"a": "Zoé"}}},
+		{"utf-16 without a mark", "application/json", "{\x00\"\x00a\x00\"\x00:\x00\"\x00\xe9\x00\"\x00}\x00", nil, []any{object{"a": "é"}}},
+		{"multipart form that names its encoding", "multipart/form-data; boundary=b",
+			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nZo\xe9\r\n--b\r\nContent-Disposition: form-data; " +
+				"name=\"_charset_\"\r\n\r\niso-8859-1\r\n--b--\r\n", nil,
+			[]any{object{"a": "Zoé", "_charset_": "iso-8859-1"}}},
 		{"encoding of a part", "multipart/form-data; boundary=b",
 			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; " +
 				"charset=windows-1252\r\n\r\nZo\xe9\r\n--b--\r\n", nil, []any{object{"a": "Zoé"}}},
@@ -170,6 +177,9 @@ func TestRefusals(t *testing.T) {
 			"the body is larger than 100 bytes; send fewer records at once"},
 		{"not UTF-8", post("/forms", "application/json", "{\n\"a\": \"Zo\xe9\"}"), 422,
 			"the body is not UTF-8: line 2 holds the byte 0xE9; " + declare},
+		{"either of two encodings", post("/forms", "application/json; charset=windows-1252", "{\n\"a\": \"ANDR\xc9\x92\"}"), 422,
+			"the body is in doubt: line 2 reads as windows-1252, which was declared, and as UTF-8; send it in UTF-8, and " +
+				"declare that: Content-Type: ...; charset=utf-8"},
 		{"form not UTF-8", post("/forms", "application/x-www-form-urlencoded", "a=Zo%E9"), 422,
 			`the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
 		{"part not UTF-8", post("/forms", "multipart/form-data; boundary=b",

@@ -175,11 +175,14 @@ func (v *valued) failure(p *diag.Problem, r rules.Result) *rules.Failure {
 		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
 	}}
 	if f.Value != "" && rules.IsNoAnswer(f.Value) && !v.kind.Answers(f.Value) {
-		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or " +
-			"the field makes it blank"
+		f.Hint = declareMissing
 	}
 	return f
 }
+
+// declareMissing is the fix of a value that is a word for "no answer".
+const declareMissing = "if this is how the source writes that there is no answer, declare it: missing: [...] on the " +
+	"trigger or the field makes it blank"
 
 func private(v any) string {
 	s, ok := value.Text(v, nil)

@@ -232,8 +232,12 @@ func (g *geometryField) failure(in any, p *diag.Problem) *rules.Failure {
 	if f == nil {
 		f = g.lat
 	}
-	return &rules.Failure{Problem: diag.Problem{
+	failure := &rules.Failure{Problem: diag.Problem{
 		Code: p.Code, Place: placeOf(f), Field: g.key, Column: f.Column(), Value: private(in),
 		Message: fmt.Sprintf("%q %s", g.key, p.Message), Hint: p.Hint,
 	}}
+	if failure.Value != "" && rules.IsNoAnswer(failure.Value) {
+		failure.Hint = declareMissing
+	}
+	return failure
 }

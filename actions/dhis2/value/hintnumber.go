@@ -51,8 +51,6 @@ func (k *Kind) numberHint(s, otherwise string) string {
 		}
 		return fmt.Sprintf("words stand behind the number: where they always mean the same, take it out of them with "+
 			"regex_extract(…, %q)", part)
-	case strings.HasSuffix(s, "%") && k.Type == "UNIT_INTERVAL":
-		return `it is a percentage: number(replace(…, "%", "")) / 100`
 	case strings.HasSuffix(s, "%"):
 		return `take the sign off: replace(…, "%", "")`
 	case isDate(s):

@@ -57,6 +57,22 @@ func withoutPercent(v any) any {
 	return v
 }
 
+// unitInterval reads a share of one: 0.25, or 25%.
+func unitInterval(v any, format string) (Result, *diag.Problem) {
+	const words = "between 0 and 1"
+	s, ok := v.(string)
+	if !ok || !strings.HasSuffix(strings.TrimSpace(s), "%") {
+		return between(v, format, 1, words)
+	}
+	r, p := between(withoutPercent(v), format, 100, words)
+	if p != nil || r.Blank {
+		return r, p
+	}
+	f, _ := strconv.ParseFloat(r.Text, 64) // between has made it a number
+	f, _ = strconv.ParseFloat(strconv.FormatFloat(f/100, 'g', 15, 64), 64)
+	return Result{Text: strconv.FormatFloat(f, 'f', -1, 64)}, nil
+}
+
 func decimal(v any, format, words string) (s string, blank bool, p *diag.Problem) {
 	refused := &diag.Problem{Code: "wrong-type", Message: "is not " + words,
 		Hint: "digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}

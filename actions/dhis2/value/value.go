@@ -154,7 +154,7 @@ func (k *Kind) convert(v any, c *Context) (Result, *diag.Problem) {
 	case "NUMBER":
 		return number(v, k.format)
 	case "UNIT_INTERVAL":
-		return between(v, k.format, 1, "between 0 and 1")
+		return unitInterval(v, k.format)
 	case "PERCENTAGE":
 		return between(withoutPercent(v), k.format, 100, "between 0 and 100")
 	case "INTEGER":
