@@ -33,8 +33,10 @@ type Origin struct {
 	// the record is gone from the source; its body says no more than which it was
 	Deleted bool `json:"deleted,omitempty"`
 	// the record turned out to be a version of another one: what it wrote under its own id is taken back
-	Withdrawn bool              `json:"withdrawn,omitempty"`
-	Headers   map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
+	Withdrawn bool `json:"withdrawn,omitempty"`
+	// a row that went through, and that is kept for lookups alone: its file has counted it
+	Kept    bool              `json:"kept,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
 }
 
 // FileBeside is the id of the file with which lies what the record names; "" where it came without one.

@@ -145,6 +145,18 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, out *results.W
 	if v, ok := row.standing(); ok {
 		b.Versions = append(b.Versions, v)
 	}
+	if o.Stored {
+		progress.RecordsDelivered++
+	}
+	if run.flow.KeepRows && o.State == journal.Delivered && !o.LookedAt { // it needed no server
+		rec, err := row.record(run.source.Received, now)
+		if err != nil {
+			return err
+		}
+		rec.Origin.Kept = true
+		b.New = append(b.New, rec)
+		progress.RecordsDelivered++
+	}
 	if o.Kept() {
 		rec, err := row.record(run.source.Received, now)
 		if err != nil {

@@ -260,7 +260,7 @@ func (c *finalizer) corrects(ctx context.Context, f *journal.File) (corrected []
 // addRecord counts the outcome of a row that stood as a record; knownFailed says that the results
 // already call it failed. It tells whether they need another line.
 func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
-	if rec.State == journal.Failed && knownFailed {
+	if rec.State == journal.Failed && knownFailed || rec.Origin.Kept {
 		return false
 	}
 	if knownFailed {

@@ -63,7 +63,7 @@ func failed(p *journal.Problem) work.RowOutcome {
 	return work.RowOutcome{Settlement: journal.Settlement{State: journal.Failed, Attempts: 1, Problem: p}}
 }
 
-// record makes the journal's record of a row that failed or must be tried again.
+// record makes the journal's record of a row that failed, must be tried again, or is kept for lookups.
 func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, error) {
 	o := &row.outcome
 	rec := &journal.Record{
@@ -74,7 +74,7 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	if row.fixes != nil {
 		rec.Rank = row.order.Seq
 	}
-	if o.State == journal.Failed {
+	if o.State == journal.Failed || o.State == journal.Delivered {
 		rec.Settled = now
 	}
 	if row.body != nil {

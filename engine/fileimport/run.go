@@ -105,7 +105,7 @@ func (run *fileRun) settle(row *fileRow, o work.RowOutcome) {
 	if !closed {
 		row.outcome, row.settled = o, true
 		row.plan = actions.Plan{}
-		if !o.Kept() {
+		if !o.Kept() && (o.LookedAt || !run.flow.KeepRows) {
 			row.body = nil
 		}
 	}

@@ -34,6 +34,8 @@ type Flow struct {
 	Beside  []*Flow          // parts that wait for no other one; of the first part alone
 	Invalid *journal.Problem // why the rule cannot run now; its records are held
 	Notify  bool             // the source of its records is notified of how they were settled
+	// KeepRows: rows of files that went through are kept as records, as other rules look them up.
+	KeepRows bool
 	// Attachments finds the files that records of the rule name; nil: the trigger has none.
 	Attachments sources.AttachmentFinder
 }

@@ -56,6 +56,7 @@ func (q *Queue) push(ready []work.Work) {
 func (q *Queue) Settle(done work.Batch) error {
 	b := &journal.Batch{Owner: q.Owner, Server: done.Server, Digests: done.Digests, Identities: done.Identities}
 	works := make([]work.Work, len(done.Outcomes))
+	var err error
 	rows := make([]work.RowOutcome, len(done.Outcomes))
 	var records []*journal.Record
 	for i, o := range done.Outcomes {
@@ -72,7 +73,9 @@ func (q *Queue) Settle(done work.Batch) error {
 			b.Settlements = append(b.Settlements, s)
 			records = append(records, w.Record)
 		case work.Row:
-			rows[i] = q.addRow(b, w, o)
+			if rows[i], err = q.addRow(b, w, o); err != nil {
+				return err
+			}
 		}
 	}
 	if err := q.goOn(done.Outcomes, false); err != nil {
@@ -119,10 +122,19 @@ func (q *Queue) stop(o work.Outcome) error {
 // addRow adds what a settled row is to others of its key to a batch. The lock of its key stays
 // where the row goes on as a record, until that record is in the journal, and where the next of the
 // key is a row too: no record may come in between.
-func (q *Queue) addRow(b *journal.Batch, row work.Row, o work.Outcome) work.RowOutcome {
-	out := work.RowOutcome{Settlement: o.Settlement, Unchanged: o.Unchanged}
+func (q *Queue) addRow(b *journal.Batch, row work.Row, o work.Outcome) (out work.RowOutcome, err error) {
+	out = work.RowOutcome{Settlement: o.Settlement, Unchanged: o.Unchanged}
 	if v, ok := row.Version(o.Settlement); ok {
 		b.Versions = append(b.Versions, v)
+	}
+	if out.LookedAt = row.Flow().KeepRows && o.Settlement.State == journal.Delivered; out.LookedAt {
+		var rec *journal.Record
+		if rec, out.Stored, err = q.kept(row, o); err != nil {
+			return out, err
+		}
+		if rec != nil {
+			b.New = append(b.New, rec)
+		}
 	}
 	switch {
 	case o.Settlement.State == journal.Pending:
@@ -133,7 +145,7 @@ func (q *Queue) addRow(b *journal.Batch, row work.Row, o work.Outcome) work.RowO
 	default:
 		b.Keys = append(b.Keys, row.Key())
 	}
-	return out
+	return out, nil
 }
 
 // nextInKey tells whether a row waits behind the one whose turn it is.

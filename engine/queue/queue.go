@@ -19,6 +19,7 @@ import (
 type Journal interface {
 	Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, error)
 	Release(ctx context.Context, owner string, seqs []int64) error
+	Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error)
 	Identify(ctx context.Context, names []journal.Identification) (int64, error)
 	Wake() <-chan struct{}
 	Versions(ctx context.Context, rule, id string) ([]*journal.Record, error)

@@ -16,10 +16,11 @@ import (
 // so that its records are held.
 func Flows(p *project.Project) map[string]*program.Flow {
 	flows := map[string]*program.Flow{}
+	lookedUp := p.LookedUp()
 	for _, r := range p.Rules {
 		parts := partsOf(r)
 		f := parts[0]
-		f.Notify = tells(p.Sources, &r.Trigger)
+		f.Notify, f.KeepRows = tells(p.Sources, &r.Trigger), lookedUp[r.Name]
 		if d, bad := firstError(r.Findings); bad {
 			f.Invalid = &journal.Problem{Problem: d.Problem}
 			f.Invalid.Message = "the rule is invalid: " + d.Message

@@ -46,6 +46,9 @@ type RowOutcome struct {
 	// AwaitingRequeue: no later row of its key may be sent until the record that it becomes is in the
 	// journal. Locked: its key is locked until then, too.
 	AwaitingRequeue, Locked bool
+	// Stored: it went through, and the journal has a record of it for lookups that ask for earlier ones. Looked at:
+	// whether it needs one was decided.
+	Stored, LookedAt bool
 }
 
 // Kept tells whether the row needs a record of its own in the journal.

@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"replay", testReplay},
 		{"replay before later records", testReplayOrder},
 		{"dismiss", testDismiss},
+		{"rows kept for lookups", testKeptRows},
 		{"identify", testIdentify},
 		{"identify while others are in flight", testIdentifyInFlight},
 		{"correct", testCorrect},

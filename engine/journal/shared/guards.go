@@ -193,5 +193,5 @@ func Quoted(externalID string) (string, error) {
 // BareOrigin gives a record's origin without what a sender added.
 func BareOrigin(o sources.Origin) sources.Origin {
 	return sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, DataRow: o.DataRow,
-		Sheet: o.Sheet, Query: o.Query, Beside: o.Beside}
+		Sheet: o.Sheet, Query: o.Query, Beside: o.Beside, Kept: o.Kept}
 }
