@@ -80,7 +80,7 @@ var places = map[string][]string{"country0001": {"facility001", "facility002", "
 	"region00001": {"facility001", "facility002"}, "region00002": {"facility003"}}
 
 // country is the metadata of the server.
-type country struct{ names }
+type country struct{}
 
 func (country) Find(collection, ref, _ string) (*sources.Thing, []string) {
 	if collection == sources.OrgUnits {
@@ -89,7 +89,7 @@ func (country) Find(collection, ref, _ string) (*sources.Thing, []string) {
 	return nil, []string{"Age"}
 }
 
-func (c country) ByID(collection, id string) *sources.Thing {
+func (country) ByID(collection, id string) *sources.Thing {
 	if collection == sources.DataElements && strings.HasPrefix(id, "element") ||
 		collection == sources.OptionCombos && strings.HasPrefix(id, "combo") {
 		return &sources.Thing{ID: id, Name: id}

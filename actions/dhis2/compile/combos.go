@@ -215,6 +215,7 @@ func comboOf(w *env, combo string, f *rules.Field, key string, s *rules.Scope) (
 			Hint:    nearest(near, "") + " Map it to the name, code or uid of one",
 		}}
 	}
+	traceFound(s, f, r.Value, &rules.Object{ID: found.ID, Code: found.Code, Name: found.Name})
 	return found, nil
 }
 

@@ -155,6 +155,18 @@ func (v *valued) trace(s *rules.Scope, in, out any, failed *rules.Failure) {
 	s.Trace(step)
 }
 
+// traceFound shows what a value of the record stands for: an object of the metadata, a period.
+func traceFound(s *rules.Scope, f *rules.Field, in, out any) {
+	if s.Trace == nil {
+		return
+	}
+	step := rules.Step{What: "value", Name: f.Name, In: in, Out: out, Place: placeOf(f)}
+	if f.From != nil {
+		step.Expr = f.From.Text
+	}
+	s.Trace(step)
+}
+
 func (v *valued) place() diag.Place { return placeOf(v.Field) }
 
 func placeOf(f *rules.Field) diag.Place {

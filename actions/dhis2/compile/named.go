@@ -178,6 +178,7 @@ func (p *namedPlan) elementOf(s *rules.Scope) (*metadata.DataElement, error) {
 	}
 	e, ambiguous, near := p.x.DataElement(ref, p.among())
 	if e != nil {
+		traceFound(s, p.element, ref, &rules.Object{ID: e.ID, Code: e.Code, Name: e.Name})
 		return e, nil
 	}
 	if len(ambiguous) > 0 {
@@ -218,10 +219,19 @@ func (p *namedPlan) setOf(s *rules.Scope, e *metadata.DataElement) (*metadata.Da
 			return nil, err
 		}
 		if ref != "" {
-			return p.setNamed(ref, e)
+			d, err := p.setNamed(ref, e)
+			if err == nil {
+				traceFound(s, p.dataSet, ref, &rules.Object{ID: d.ID, Code: d.Code, Name: d.Name})
+			}
+			return d, err
 		}
 	}
-	return p.setWith(s, e)
+	d, err := p.setWith(s, e)
+	if err == nil && s.Trace != nil {
+		s.Trace(rules.Step{What: "field", Name: "data_set", Place: p.spec.Place,
+			Out: &rules.Object{ID: d.ID, Code: d.Code, Name: d.Name}})
+	}
+	return d, err
 }
 
 func (p *namedPlan) setNamed(ref string, e *metadata.DataElement) (*metadata.DataSet, error) {

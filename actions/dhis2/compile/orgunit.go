@@ -123,6 +123,9 @@ func (f *orgUnitField) eval(s *rules.Scope, on time.Time) (*metadata.OrgUnit, er
 		if o, err = f.find(r.Value); err != nil {
 			return nil, err
 		}
+		if _, lookup := r.Value.(*rules.Object); !lookup {
+			traceFound(s, f.Field, r.Value, &rules.Object{ID: o.ID, Code: o.Code, Name: o.Name})
+		}
 	}
 	s.About(o.ID)
 	if problem := f.problem(o, on); problem != nil {

@@ -85,6 +85,7 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 	if problem != nil {
 		return p, time.Time{}, f.fail(problem, r.Value)
 	}
+	traceFound(s, f.Field, r.Value, p.ISO())
 	at := p.Start
 	if t, ok := r.Value.(time.Time); ok {
 		at = t

@@ -123,6 +123,12 @@ func TestOddRequests(t *testing.T) {
 			"value": m{"dataElement": "l0NNs0kz84o"}})})), same("E1304 EVENT, E1305 EVENT")},
 		"a list where an object belongs": {events(typed(m{"dataValues": l("x")})),
 			map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"what is mandatory comes with what is refused": {people(aPerson(1, m{"attributes": l(given("VDFODHUoEXc", "FEMALE"),
+			given(firstName, "Ama"), given(birth, "no day")), "enrollments": l(m{"enrollment": testUID("tNew", 3),
+			"program": epi, "orgUnit": hospital, "status": "ACTIVE", "enrolledAt": "2026-06-01", "occurredAt": "2026-06-01",
+			"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"))})})),
+			map[string]string{"2.42": "E1018 ENROLLMENT, E1085 TRACKED_ENTITY",
+				"2.43": "E1007 TRACKED_ENTITY, E1018 ENROLLMENT"}},
 		"unknown relationship of unknown": {m{"relationships": l(having(relates(1, 1, 5),
 			m{"relationshipType": "aaaaaaaaaaa"}), relates(2, 1, 5))}, same("E4006 RELATIONSHIP")},
 	} {

@@ -73,10 +73,10 @@ func (e *dataEntry) checkAccess(uid string, entries []*datumEntry) *groupError {
 		return &groupError{code: "E8010", args: []string{uid}}
 	}
 	units := distinct(entries, func(x *datumEntry) string {
-		if u := e.c.OrgUnits[x.unit]; u == nil || !e.user.Captures(u) {
+		if u := e.c.OrgUnits[x.unit]; u != nil && !e.user.Captures(u) {
 			return x.unit
 		}
-		return ""
+		return "" // one that is not there is no org unit of others; the data set does not have it
 	})
 	if len(units) > 0 {
 		return &groupError{code: "E8011", args: []string{bracket(units)}}

@@ -52,10 +52,14 @@ func (c *call) conditions(filters []string) ([]condition, *rest.Problem) {
 	return out, nil
 }
 
-// passesAll tells whether an object passes all conditions, or one at least.
+// passesAll tells whether an object passes all conditions, or one at least. From 2.43 on an object without what a
+// condition reaches through, as the parent of parent.name, passes none: DHIS2 joins the two.
 func (c *call) passesAll(conditions []condition, anyOf bool, o object, view metadataView) bool {
 	passed := 0
 	for _, cond := range conditions {
+		if c.Version >= 43 && len(cond.path) > 1 && len(reach(o, cond.path[:1], view)) == 0 {
+			return false
+		}
 		if c.passes(cond, o, view) {
 			passed++
 		}
