@@ -63,6 +63,8 @@ type Env struct {
 	Log     *slog.Logger
 	Version string
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	// PublicURL is the address under which others reach the project; empty: as their requests say
+	PublicURL string
 	// Secret gives what a text stands for in which ${NAME} names variables of the environment.
 	Secret func(text string) (string, error)
 	// Connection gives a connection of culvert.yaml, with its secrets.
@@ -165,6 +167,20 @@ type Inheriting interface {
 type Posting interface {
 	// Posts gives a trigger of the kind webhook for what is posted; nil when nothing is.
 	Posts(t *rules.Trigger) *rules.Trigger
+}
+
+// Hosting is a Kind whose triggers hand out files of the project.
+type Hosting interface {
+	// CheckFiles reports what is wrong with the files that the trigger of a rule hands out. What is wrong with them
+	// keeps no record from being taken.
+	CheckFiles(r *rules.Rule, files Files, report func(diag.Diagnostic))
+}
+
+// Files are the files of a project, by their paths in it, with slashes.
+type Files interface {
+	Read(name string) ([]byte, error)
+	// List lists the names of the files of a folder, without those in folders below it; none where there is no such folder.
+	List(folder string) []string
 }
 
 // Telling is a Kind of which a trigger may ask that its source is told how records were settled.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/scaffold"
 	"github.com/culvert/culvert/engine/scaffold/form"
 )
@@ -28,7 +29,8 @@ func (f *formFlags) add(flags *pflag.FlagSet) {
 		&f.tool,
 		"tool",
 		"",
-		"who sends the form, where neither it nor a sample says so: commcare, kobo or odk",
+		"who sends the form, where neither it nor a sample says so: commcare, kobo, odk "+
+			"(central-webhook) or collect (phones that submit by themselves)",
 	)
 }
 
@@ -70,14 +72,29 @@ func (a *app) readForm(dir string, flags formFlags, r *scaffold.Request) error {
 	switch {
 	case tool == "":
 		return errors.New("the form does not say who sends it, which decides where answers stand: add --tool commcare, " +
-			"--tool kobo or --tool odk, or give a record with --sample")
+			"--tool kobo, --tool odk, or --tool collect for phones that submit by themselves; or give a record with --sample")
 	case !slices.Contains(form.Tools, tool):
-		return fmt.Errorf("%q sends no records that are known: --tool is commcare, kobo or odk", flags.tool)
+		return fmt.Errorf("%q sends no records that are known: --tool is commcare, kobo, odk or collect", flags.tool)
 	}
 	if strings.HasPrefix(r.Address, "drop/") {
 		return errors.New("the rule is to take files: give one with --sample, beside the form")
 	}
+	if tool == form.Collect {
+		submitted(dir, file, r)
+	}
 	return a.makeSample(dir, tool, r)
+}
+
+// submitted has the rule take what phones submit by themselves, and hand out the form where it lies among those of
+// the project.
+func submitted(dir, file string, r *scaffold.Request) {
+	if !strings.HasSuffix(r.Address, "/submission") {
+		r.Address = strings.TrimSuffix(r.Address, "/") + "/submission"
+	}
+	rel, err := filepath.Rel(dir, file)
+	if rel = filepath.ToSlash(rel); err == nil && strings.HasPrefix(rel, project.FormsDir+"/") && path.Ext(rel) == ".xml" {
+		r.Forms = rel
+	}
 }
 
 // makeSample writes a sample that the form would make. One that is there is somebody's work.

@@ -37,6 +37,7 @@ type Config struct {
 	OIDC         *OIDC          // identity provider by which people log in to the console; nil: none
 	Missing      []string       // words of all sources for "no answer"
 	Proxies      []netip.Prefix // whose X-Forwarded-For is believed
+	PublicURL    Text           // the address under which others reach the project; not set: as requests say
 	Notify       *Notify        // who is told what is not well; nil: nobody
 	Tracing      *Tracing       // nil: nobody is told of the parts of a record's way
 	MaxBacklog   int            // accepted records that may wait before intake answers busy; 0: no limit

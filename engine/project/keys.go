@@ -70,6 +70,9 @@ func configKeys() settings.Spec {
 				Doc: "addresses or networks of the proxies before Culvert, such as [127.0.0.1]: what they say in " +
 					"X-Forwarded-For is believed",
 				Each: &settings.Field{}},
+			{Name: "public_url", Type: settings.Value, LeftOut: "what each request says of it",
+				Doc: "the address under which others reach this Culvert, such as https://culvert.example.org: phones get the " +
+					"addresses of forms below it. Needed only where a proxy does not pass on the name that it was called by"},
 			{Name: "max_backlog", Type: settings.Whole, LeftOut: "no limit",
 				Doc: "accepted records that may wait before intake answers busy"},
 		}}

@@ -66,6 +66,7 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 			p.Rules = append(p.Rules, r)
 		}
 		p.Findings.Add(r.Findings...)
+		p.Findings.Add(r.Hosted...)
 	}
 	p.together()
 	p.linksOutside()
@@ -241,6 +242,7 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 	if r != nil {
 		l.compile(p, out, server, kinds)
 		r.Finish()
+		l.checkHosted(p, out)
 	}
 }
 

@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -82,6 +83,7 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	}
 	c.Missing = r.Texts("missing")
 	c.Proxies = p.networks(r.List("trusted_proxies"))
+	c.PublicURL = p.publicURL(r)
 	c.MaxBacklog = r.Whole("max_backlog")
 	if t, ok := r.Sub("tracing"); ok {
 		c.Tracing = p.tracing(t)
@@ -90,6 +92,19 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 		c.Notify = p.notify(c, n)
 	}
 	p.consoleAddress(c, root.Key("console_oidc"))
+}
+
+// publicURL reads the address under which others reach the project.
+func (p *parser) publicURL(r settings.Reader) Text {
+	n, t := r.Node("public_url"), p.value(r, "public_url")
+	if !t.Literal() {
+		return t
+	}
+	u, err := url.Parse(n.Value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		p.report(n, "bad-value", fmt.Sprintf("%q is no address of this Culvert", n.Value), "write public_url: https://culvert.example.org")
+	}
+	return t
 }
 
 // people reads who may call webhooks and who may log in to the console.

@@ -21,6 +21,7 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/openrosa"
 )
 
 // Folders of a project.
@@ -28,6 +29,7 @@ const (
 	RulesDir     = "rules"
 	MetadataDir  = "metadata"
 	FunctionsDir = "functions"
+	FormsDir     = openrosa.Folder // handed out to phones
 )
 
 // Project is a project folder as it was read: its config, its rules compiled with their actions, and all findings.
@@ -104,6 +106,8 @@ type Rule struct {
 	Actions  []actions.Action // parallel to Rule.Actions; nil entries could not be compiled
 	Parts    []Part           // by where the actions write to; none where that is not known
 	Findings diag.List
+	// Hosted is what is wrong with the files that the trigger hands out: it keeps no record from being taken.
+	Hosted diag.List
 
 	unread bool // its file could not be read
 }

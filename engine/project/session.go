@@ -244,6 +244,7 @@ func (s *Session) assemble() {
 			p.Rules = append(p.Rules, e.rule)
 		}
 		p.Findings.Add(e.findings...)
+		p.Findings.Add(e.rule.Hosted...)
 	}
 	p.merge(s.across)
 	p.Findings.Sort()

@@ -94,7 +94,7 @@ func ownServer(t *testing.T, e explain.Entry) string {
 // pageProject lays out the project of a page's example: the part of a rule, and the files that the page names.
 func pageProject(t *testing.T, dir string, e explain.Entry, wrong bool) {
 	t.Helper()
-	for _, folder := range []string{RulesDir, "samples", "maps"} {
+	for _, folder := range []string{RulesDir, "samples", "maps", FormsDir} {
 		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
 			t.Fatal(err)
 		}

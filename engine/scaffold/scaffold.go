@@ -20,6 +20,7 @@ type Request struct {
 	Trigger string // webhook, or of files: files, sftp...
 	// Connection of culvert.yaml that files come from; empty: they are dropped.
 	Connection string
+	Forms      string // the form that phones get, as the rule is to name it; empty: none
 	Address    string // path of the webhook, folder of the files
 	Sample     string // path of the sample, as the rule is to name it
 	Bodies     []any  // the records of the sample

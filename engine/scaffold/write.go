@@ -67,6 +67,10 @@ func (w *writer) trigger() {
 				w.line("      - %s", yamlnode.Text(c))
 			}
 		}
+	} else if w.Forms != "" {
+		w.line("  webhook:")
+		w.line("    path: %s # phones are given the address without /submission", yamlnode.Text(w.Address))
+		w.line("    forms: %s", yamlnode.Text(w.Forms))
 	} else {
 		w.line("  webhook: {path: %s}", yamlnode.FlowText(w.Address))
 	}

@@ -90,8 +90,13 @@ func (s *Service) environment(p *project.Project) (sources.Env, error) {
 	if err != nil {
 		return sources.Env{}, fmt.Errorf("find the project's folder: %w", err)
 	}
+	public, err := p.Config.PublicURL.Resolve()
+	if err != nil {
+		s.o.Log.Error("the public address is not known; phones get the addresses of forms as they ask for them", "error", err)
+	}
 	return sources.Env{
-		Dir: root, Inbox: s.inbox(p), Zone: p.Config.Zone, Log: s.o.Log, Version: s.o.Version, Proxies: p.Config.Proxies,
+		PublicURL: public,
+		Dir:       root, Inbox: s.inbox(p), Zone: p.Config.Zone, Log: s.o.Log, Version: s.o.Version, Proxies: p.Config.Proxies,
 		Secret:     p.Config.Secret,
 		Connection: func(name string) (sources.Connection, error) { return p.Config.Connection(name, root) },
 		Login:      func() (sources.Login, error) { return login(p.Config.WebhookAuth) },

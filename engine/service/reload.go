@@ -130,7 +130,7 @@ func (s *Service) unwatched(path string, d fs.DirEntry) bool {
 
 // watched are the folders that rules usually read from.
 var watched = map[string]bool{project.RulesDir: true, project.FunctionsDir: true, "snippets": true, "maps": true, "tables": true, "samples": true,
-	project.MetadataDir: true}
+	project.MetadataDir: true, project.FormsDir: true}
 
 // fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml
 // keeps in files included.
@@ -181,6 +181,7 @@ func (s *Service) Reload(ctx context.Context) {
 const (
 	conditionProject = "project"
 	conditionRules   = "rules"
+	conditionForms   = "forms"
 	conditionRestart = "restart"
 )
 
@@ -260,24 +261,41 @@ func (s *Service) sayRestart(keys []string) {
 // sayBroken has status, health and console name the rule files that have mistakes now, whether a
 // last good version of them runs or not.
 func (s *Service) sayBroken(p *project.Project) {
+	var hosted diag.List
+	for _, r := range p.Rules {
+		hosted.Add(r.Hosted...)
+	}
+	own := slices.DeleteFunc(slices.Clone(p.Findings), func(d diag.Diagnostic) bool {
+		return ofNamespace(d.Code) || d.Place.File == project.ConfigFile || slices.ContainsFunc(hosted, same(d))
+	})
+	s.runner.SetCondition(conditionRules, sayFiles(own, " cannot be used as saved: the last good version runs, or its "+
+		"records are held; `culvert validate` says what is wrong"))
+	s.runner.SetCondition(conditionForms, sayFiles(hosted, " cannot be handed out to phones as saved: they get the last good "+
+		"version, if there was one since the start; `culvert validate` says what is wrong"))
+	s.sayNamespaces(p)
+}
+
+// same tells of findings whether they are one and the same.
+func same(d diag.Diagnostic) func(diag.Diagnostic) bool {
+	return func(o diag.Diagnostic) bool { return o.Place == d.Place && o.Code == d.Code && o.Message == d.Message }
+}
+
+// sayFiles names the files that have mistakes, and says what that means; empty when there are none.
+func sayFiles(findings diag.List, what string) string {
 	var files []string
-	for _, d := range p.Findings {
-		if d.Severity == diag.Error && !ofNamespace(d.Code) && d.Place.File != project.ConfigFile &&
-			!slices.Contains(files, d.Place.File) {
+	for _, d := range findings {
+		if d.Severity == diag.Error && !slices.Contains(files, d.Place.File) {
 			files = append(files, d.Place.File)
 		}
 	}
-	what := ""
-	if n := len(files); n > 0 {
-		what = strings.Join(files[:min(n, 5)], ", ")
-		if n > 5 {
-			what += fmt.Sprintf(" and %d more", n-5)
-		}
-		what += " cannot be used as saved: the last good version runs, or its records are held; `culvert validate` says " +
-			"what is wrong"
+	if len(files) == 0 {
+		return ""
 	}
-	s.runner.SetCondition(conditionRules, what)
-	s.sayNamespaces(p)
+	named := strings.Join(files[:min(len(files), 5)], ", ")
+	if more := len(files) - 5; more > 0 {
+		named = fmt.Sprintf("%s and %d more", named, more)
+	}
+	return named + what
 }
 
 // sayNamespaces says what keeps rules from running that only the journal knows, so that `culvert

@@ -50,6 +50,9 @@ func (Kind) Settings() settings.Spec {
 				Doc: "keeps photos and other files that come with a form: attributes and data elements that hold files take " +
 					"them by the names in its answers. " +
 					"The journal keeps them as long as the record"},
+			{Name: "forms", Type: settings.Texts, Schema: []string{"string", "array"}, LeftOut: "none",
+				Doc: "forms (XForms) below forms/ that ODK Collect, KoboCollect and others get here, as files or folders: " +
+					"`forms/anc.xml`. The path ends in /submission, and phones are given the address without it"},
 			{Name: "reply", Type: settings.Word, Words: []string{replyKept, replyOutcome},
 				Doc: "`kept`: the answer says that the records are safe here. `outcome`: it waits for DHIS2 and says what " +
 					"became of each record: the ids that were written, or what is wrong and how to fix it"},
@@ -134,6 +137,7 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 		}
 	}
 	h.Trust(env.Proxies)
+	h.Publish(env.PublicURL)
 	h.Replace(routes)
 	return h, nil
 }
@@ -198,6 +202,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
 	r.Wait = c.wait()
 	r.Table = c.table()
+	r.Forms = c.forms(r.Path)
 	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"),
 		MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r

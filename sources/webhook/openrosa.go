@@ -48,6 +48,14 @@ func (h *Handler) probed(a *answerer, r *http.Request, e *endpoint, routes []*Ro
 	a.w.WriteHeader(http.StatusNoContent)
 }
 
+// isSealed tells whether a submission comes encrypted, as forms with a public key do: its answers lie in files that
+// only the holder of the other key can open.
+func isSealed(v any) bool {
+	body, ok := v.(map[string]any)
+	form, isForm := body["form"].(map[string]any)
+	return ok && isForm && form["@encrypted"] == "yes" && form["base64EncryptedKey"] != nil
+}
+
 // kept answers that records are durable. A client of OpenRosa takes nothing but 201 and 202 for that.
 func (a *answerer) kept(status int, known *receipt) {
 	if !a.openRosa {

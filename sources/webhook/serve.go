@@ -32,7 +32,12 @@ var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-K
 // ServeHTTP takes the records of a request, or says what the path expects.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answerer{w: w, openRosa: r.Header.Get(openRosaVersion) != ""}
-	e := h.routes.Load().at(r.URL.Path)
+	t := h.routes.Load()
+	if e, asked := t.hosts(r.URL.Path); e != nil {
+		h.handOut(a, r, e, asked)
+		return
+	}
+	e := t.at(r.URL.Path)
 	if e == nil {
 		a.refuse(&refusal{http.StatusNotFound, "no rule takes records at this path",
 			"check the path against webhook: path in the rule"})
@@ -229,6 +234,10 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	v, err := decode(r.Header, body, limits, x.Encoding, x.Attachments)
 	if err != nil {
 		return nil, err
+	}
+	if isSealed(v) {
+		return nil, &refusal{http.StatusUnprocessableEntity, "the form is sealed with a key, and Culvert cannot open it",
+			"take the key out of the form (public_key in the settings of an XLSForm), and use https"}
 	}
 	items, err := x.items(v)
 	if err != nil {

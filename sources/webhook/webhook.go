@@ -20,6 +20,7 @@ import (
 
 	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/openrosa"
 )
 
 // Defaults of limits.
@@ -63,10 +64,11 @@ type Route struct {
 	Attachments bool     // the files of forms are kept
 	// how long the answer waits for what becomes of the records; 0: it says that they are kept
 	Wait     time.Duration
-	Table    *Table // the body is a table, whose rows are read as those of a dropped file; nil: it holds records
-	Inherits bool   // the rule names no auth of its own
-	Closed   bool   // its secret is missing: callers are asked to come again
-	Off      bool   // its rule is switched off: they are asked to come again, too
+	Forms    []string // files and folders of the project: forms that phones get here
+	Table    *Table   // the body is a table, whose rows are read as those of a dropped file; nil: it holds records
+	Inherits bool     // the rule names no auth of its own
+	Closed   bool     // its secret is missing: callers are asked to come again
+	Off      bool     // its rule is switched off: they are asked to come again, too
 }
 
 // Config is what a Handler needs.
@@ -91,6 +93,8 @@ type Handler struct {
 	signed *keyMemory // signatures with a time, each of which is taken once
 	digest *digests
 
+	shelf     *openrosa.Shelf
+	public    atomic.Pointer[string] // the address of this Culvert, where the project says it
 	proxies   atomic.Pointer[[]netip.Prefix]
 	callers   crowd
 	waiting   *semaphore.Weighted // requests that wait for the outcome of their records
@@ -105,7 +109,10 @@ type sinkRef struct {
 }
 
 // table is what is served at a moment; it does not change.
-type table struct{ paths map[string]*endpoint }
+type table struct {
+	paths   map[string]*endpoint
+	hosting map[string]*endpoint // by the address that phones get forms from
+}
 
 // below ends the path of an endpoint that takes every path below it, and the one in front of it: a FHIR
 // server puts resources below the address of a subscription, and posts its Bundles to the address itself.
@@ -148,13 +155,18 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife),
 		signed: newKeyMemory(c.Now, 2*maxSkew), digest: newDigests(c.Now, c.NonceKey),
 		waiting: semaphore.NewWeighted(maxWaiting)}
+	h.shelf = openrosa.NewShelf(c.Dir, c.Log)
 	h.routes.Store(&table{})
 	h.Trust(nil)
+	h.Publish("")
 	return h, nil
 }
 
 // Trust names the proxies whose X-Forwarded-For is believed, in the place of those named before.
 func (h *Handler) Trust(proxies []netip.Prefix) { h.proxies.Store(&proxies) }
+
+// Publish says under which address others reach this Culvert; empty: as their requests say.
+func (h *Handler) Publish(address string) { h.public.Store(&address) }
 
 // Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
 func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
@@ -164,6 +176,7 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 	h.replacing.Lock()
 	h.warnOpen(h.routes.Load())
 	h.replacing.Unlock()
+	h.readForms(h.routes.Load())
 	// Whoever starts a killed run again does so at once, and what it left is cleared when it is old enough.
 	later := time.NewTicker(disk.Stale)
 	defer later.Stop()
@@ -180,7 +193,11 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 }
 
 // Serves tells whether a path is one of its rules'.
-func (h *Handler) Serves(path string) bool { return h.routes.Load().at(path) != nil }
+func (h *Handler) Serves(path string) bool {
+	t := h.routes.Load()
+	hosting, _ := t.hosts(path)
+	return hosting != nil || t.at(path) != nil
+}
 
 // TakeOver serves what another handler, which has not run, was made for.
 func (h *Handler) TakeOver(fresh sources.Source) {
@@ -189,13 +206,14 @@ func (h *Handler) TakeOver(fresh sources.Source) {
 		return
 	}
 	h.proxies.Store(f.proxies.Load())
+	h.public.Store(f.public.Load())
 	h.install(f.routes.Load())
 }
 
 // Replace puts new routes in the place of the old ones. Requests under way are finished under the
 // routes that they began with.
 func (h *Handler) Replace(routes []Route) {
-	fresh := &table{paths: map[string]*endpoint{}}
+	fresh := &table{paths: map[string]*endpoint{}, hosting: map[string]*endpoint{}}
 	routes = slices.Clone(routes)
 	slices.SortStableFunc(routes, func(a, b Route) int { return strings.Compare(a.Rule, b.Rule) })
 	for _, r := range routes {
@@ -207,6 +225,9 @@ func (h *Handler) Replace(routes []Route) {
 			fresh.paths[r.Path] = e
 		}
 		e.add(&r)
+		if address, ok := hosting(r.Path); ok && len(r.Forms) > 0 {
+			fresh.hosting[address] = e
+		}
 	}
 	h.install(fresh)
 }
@@ -224,6 +245,9 @@ func (h *Handler) install(fresh *table) {
 		e.limiter = limiterFor(e.limits, old.paths[p])
 	}
 	h.routes.Store(fresh)
+	if h.sink.Load() != nil {
+		h.readForms(fresh)
+	}
 }
 
 // warnOpen says which rules let callers in without auth, each once and not at every save. A handler that does not run says nothing.

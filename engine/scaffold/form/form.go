@@ -26,16 +26,19 @@ type Tool string
 // The tools whose payloads are known.
 const (
 	Kobo     Tool = "kobo"
-	ODK      Tool = "odk"
+	ODK      Tool = "odk"     // by central-webhook
+	Collect  Tool = "collect" // phones that submit by themselves: ODK Collect, KoboCollect
 	CommCare Tool = "commcare"
 )
 
 // Tools lists them.
-var Tools = []Tool{CommCare, Kobo, ODK}
+var Tools = []Tool{CommCare, Kobo, ODK, Collect}
 
 // Form is one form of a tool.
 type Form struct {
 	Name      string
+	ID        string // of an XForm, with its version
+	Version   string
 	Tool      Tool // "": the definition does not say
 	Questions []Question
 	Notes     []string // what of the definition is not understood, and left out
@@ -134,6 +137,10 @@ func (f *Form) Sample(tool Tool) map[string]any {
 	case ODK:
 		answers = map[string]any{"meta": map[string]any{"instanceID": "uuid:00000000-0000-4000-8000-000000000001"}}
 		body["data"] = map[string]any{"form": answers}
+	case Collect:
+		answers = map[string]any{"@id": f.ID, "@version": f.Version,
+			"meta": map[string]any{"instanceID": "uuid:00000000-0000-4000-8000-000000000001"}}
+		body["form"] = answers
 	}
 	for _, q := range f.Questions {
 		if tool == Kobo {

@@ -99,6 +99,7 @@ func readXForm(data []byte) (*Form, error) {
 		return nil, errors.New("it has no instance: is it an XForm? A submission belongs to --sample")
 	}
 	x.root = primary.XMLName.Local
+	x.form.ID, x.form.Version = primary.attr("id"), primary.attr("version")
 	x.readBody(&doc)
 	x.readBinds(&doc)
 	return x.form, nil
