@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/diag/explain"
 )
@@ -23,12 +23,8 @@ func (a *app) explainCommand() *cobra.Command {
 				}
 				return nil
 			}
-			if text, ok := explain.Page(args[0]); ok {
+			if text, ok := service.Explain(args[0], a.language); ok {
 				fmt.Fprint(a.stdout, text)
-				return nil
-			}
-			if e, ok := codes.Explain(args[0]); ok {
-				fmt.Fprintf(a.stdout, "%s, an error of DHIS2\n\nCause: %s\nFix:   %s\n", e.Code, e.Cause, e.Hint)
 				return nil
 			}
 			hint := ""

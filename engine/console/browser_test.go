@@ -66,7 +66,7 @@ var pagesLookedAt = map[string]string{
 	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
 	"servers": "/console/servers", "server": "/console/servers/national",
 	"program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb",
-	"login": "/console/login", "missing": "/console/records/999",
+	"login": "/console/login", "missing": "/console/records/999", "code": "/console/codes/unmapped-value",
 	"file": "/console/files/f1", "row": "/console/files/f1/rows/7?content", "row-gone": "/console/files/f1/rows/3?content",
 	"found": "/console/records?q=case-4",
 }

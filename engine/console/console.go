@@ -111,8 +111,8 @@ func (s *Console) routes() {
 		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause,
 		Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
 		Prefix + "files/{id}": s.file,
-		Prefix + "person":     s.person,
-		Prefix + "rules":      s.rules, Prefix + "rules/{name}": s.rule,
+		Prefix + "person":     s.person, Prefix + "codes/{code}": s.code,
+		Prefix + "rules": s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
 	} {
 		s.handle("GET "+at, as(access.Viewer, s.page(page)))

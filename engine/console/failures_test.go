@@ -104,3 +104,23 @@ func TestChosenFailures(t *testing.T) {
 		t.Errorf("%d records are failed, want %d", got, failed-3)
 	}
 }
+
+// TestCodes leads from a failure to what its code means, in the visitor's language.
+func TestCodes(t *testing.T) {
+	srv, _ := fixture(t, Config{})
+	if _, text, _ := get(t, srv.URL+"/console/failures", nil); !strings.Contains(text, `href="/console/codes/unmapped-value"`) {
+		t.Errorf("a failure does not lead to its code:\n%s", text)
+	}
+	_, text, _ := get(t, srv.URL+"/console/codes/unmapped-value", func(r *http.Request) { r.Header.Set("Accept-Language", "fr") })
+	for _, want := range []string{"La valeur de la fiche", "<code>other:</code>", "<pre tabindex=\"0\">maps:\n  sex: {f: Female"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	if _, text, _ := get(t, srv.URL+"/console/codes/edited-submission", nil); !strings.Contains(text, "KoboToolbox · ") {
+		t.Errorf("a table:\n%s", text)
+	}
+	if status, _, _ := get(t, srv.URL+"/console/codes/%3Cno-such", nil); status != http.StatusNotFound {
+		t.Errorf("an unknown code: %d", status)
+	}
+}

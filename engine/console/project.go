@@ -58,6 +58,8 @@ type Project interface {
 	PersonLink(server, uid string) string
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
+	// Explain says in a language what the code of a finding, a failure or an error of DHIS2 means, as Markdown.
+	Explain(code string, in *language.Language) (markdown string, ok bool)
 	// Tell gives the results of a file, or its failed rows, in a language, for a person to open in a spreadsheet.
 	Tell(ctx context.Context, f journal.File, failed bool, in *language.Language) (io.ReadSeekCloser, error)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/diag/explain"
 	"github.com/culvert/culvert/sources/poll"
 	"github.com/culvert/culvert/sources/results"
 )
@@ -201,6 +202,11 @@ func (p *project) Links(_ context.Context, _ string, objects, _ []string) (list 
 
 func (p *project) PersonLink(_, uid string) string {
 	return "https://dhis2.example.org/hmis/apps/capture#/" + uid
+}
+
+func (p *project) Explain(code string, in *language.Language) (string, bool) {
+	text, ok := explain.Page(code)
+	return in.Explain(text), ok
 }
 
 func (p *project) Tell(_ context.Context, f journal.File, failed bool, _ *language.Language) (io.ReadSeekCloser, error) {

@@ -43,6 +43,7 @@ var twins = map[string][]string{
 	"POST /console/test":                  {"test"},
 	"POST /console/sync":                  {"sync"},
 	"GET /console/events":                 nil,
+	"GET /console/codes/{code}":           nil, // culvert explain, a page for people
 	"GET " + loginPath:                    nil,
 	"POST " + loginPath:                   nil,
 	"POST /console/logout":                nil,

@@ -10,7 +10,8 @@
 // What no catalog knows stays English: a text is never lost. That no text of the code lacks a translation is what the
 // test of this package sees to; `go test ./engine/language -update` lists the new ones in the catalogs.
 //
-// What keys, functions and commands are for stands in files of its own, descriptions/fr.yaml and descriptions/pt.yaml.
+// What keys, functions and commands are for stands in files of its own, descriptions/fr.yaml and descriptions/pt.yaml; the
+// pages on codes, paragraph by paragraph, in pages/fr.yaml and pages/pt.yaml.
 //
 // Another language is another file in texts/, with its date and number formats at the top, and one in descriptions/.
 package language

@@ -37,6 +37,8 @@ type Language struct {
 	joins    []join
 	// descriptions finds what a key or command is for; nil: nothing
 	descriptions func(english string) (string, bool)
+	// pages are the paragraphs of the pages on codes; nil: none
+	pages func() map[string]string
 }
 
 // entry is a text and how the language says it.
@@ -97,7 +99,7 @@ var catalogs = sync.OnceValue(func() map[string]func() (*Language, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read %s: %w", path.Base(name), err)
 			}
-			l.descriptions = descriptionsOf(l.Tag)
+			l.descriptions, l.pages = descriptionsOf(l.Tag), pagesOf(l.Tag)
 			return l, nil
 		})
 	}
