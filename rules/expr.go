@@ -122,8 +122,22 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 				"encoding in the trigger (encoding: windows-1252)",
 		}}
 	}
+	if text, ok := v.(string); ok {
+		if at := strings.IndexFunc(text, isControl); at >= 0 {
+			r, _ := utf8.DecodeRuneInString(text[at:])
+			return nil, &Failure{Problem: diag.Problem{
+				Code: "lost-letters", Place: e.Place, Column: e.Column(), Value: s.values(e.program.Paths()),
+				Message: fmt.Sprintf("the text holds the control sign U+%04X, which no text has", r),
+				Hint: "it was a letter or a quote of Windows-1252 before some program took it for Latin-1: have the source send " +
+					"UTF-8, or enter it again",
+			}}
+		}
+	}
 	return v, nil
 }
+
+// isControl tells the control signs of Latin-1 but for the line end, which Windows-1252 has letters and quotes in the place of.
+func isControl(r rune) bool { return r >= 0x80 && r <= 0x9F && r != 0x85 }
 
 // EvalText runs the expression and gives its value as text; blank ("", null, "---") is "". An
 // object of the metadata is its id. The error is a *Failure.

@@ -145,6 +145,18 @@ func linesOf(text string) map[string]bool {
 	return set
 }
 
+// IsFiller tells whether a text is a date of zeros or nines, or a long number of zeros, which forms
+// want filled in. Unlike 999 or 0 it is the number of no row and of nobody.
+func IsFiller(text string) bool {
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -./+", r) {
+			return -1
+		}
+		return r
+	}, text)
+	return len(digits) >= 6 && (strings.Trim(digits, "0") == "" || strings.Trim(digits, "9") == "" && strings.ContainsAny(text, "/-."))
+}
+
 // IsPlaceholder tells whether a text stands for "no answer" where people are looked up by it: a
 // word, or a number that forms write for it, such as 999, 000 or -99. People who share it are not
 // one person.
@@ -169,7 +181,7 @@ func IsPlaceholder(text string) bool {
 		return true
 	case same && digits[0] == '9':
 		return len(digits) >= 3
-	case len(digits) >= 7 && (strings.HasPrefix("1234567890123", digits) || strings.HasPrefix("0123456789012", digits)):
+	case len(digits) >= 7 && strings.Contains("01234567890123", digits):
 		return true // what people type to get on
 	}
 	return same && len(digits) >= 7 || len(digits) >= 10 && strings.HasSuffix(digits, "00000000")

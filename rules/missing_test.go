@@ -107,3 +107,13 @@ func TestPlaceholders(t *testing.T) {
 		}
 	}
 }
+
+// TestFillers holds which numbers are no id of anybody, though an id may be a number.
+func TestFillers(t *testing.T) {
+	for text, want := range map[string]bool{"00/00/0000": true, "99-99-9999": true, "0000000000": true, "000000": true,
+		"0": false, "000": false, "999": false, "999999": false, "1234567": false, "n/a": false, "": false} {
+		if IsFiller(text) != want {
+			t.Errorf("IsFiller(%q) = %v", text, !want)
+		}
+	}
+}

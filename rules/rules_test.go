@@ -153,6 +153,9 @@ func TestFailures(t *testing.T) {
 		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n",
 			`{"form":{"first_name":"SECRET Zo\uFFFD"}}`,
 			"4:36 lost-letters A: the text holds \uFFFD, which stands for a letter that was lost before it came here"},
+		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n",
+			`{"form":{"first_name":"SECRET Zo\u0092"}}`,
+			"4:36 lost-letters A: the text holds the control sign U+0092, which no text has"},
 		{"lost letters in a lookup",
 			"lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: " +
 				"clinic}\n",

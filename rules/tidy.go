@@ -20,13 +20,16 @@ func tidy(s string) string {
 	if !norm.NFC.IsNormalString(s) && utf8.ValidString(s) {
 		s = norm.NFC.String(s)
 	}
-	inner := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
-	if strings.ContainsFunc(s[:strings.Index(s, inner)], isInvisible) ||
-		strings.ContainsFunc(s[strings.Index(s, inner)+len(inner):], isInvisible) {
+	from := strings.TrimLeftFunc(s, isUnseen)
+	inner := strings.TrimRightFunc(from, isUnseen)
+	before, behind := s[:len(s)-len(from)], from[len(inner):]
+	if strings.ContainsFunc(before, isInvisible) || strings.ContainsFunc(behind, isInvisible) {
 		return inner
 	}
 	return s
 }
+
+func isUnseen(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
 
 // isInvisible tells whether a sign shows nothing and means nothing at the end of a text: the byte
 // order mark, the space of no width, the word joiner and the marks of writing direction.

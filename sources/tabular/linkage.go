@@ -55,7 +55,58 @@ func (j *join) group(name string, header []string) (*repeatGroup, error) {
 			Hint: "export the forms and their repeat groups together, with that column, or name one table with sheet:"}}
 	}
 	g := &repeatGroup{name: name, header: header, own: -1, above: -1, table: -1}
-	return g, link.prepare(g)
+	if err := link.prepare(g); err != nil {
+		return nil, err
+	}
+	if len(g.path) == 1 {
+		g.path[0] = j.wholeName(g.path[0])
+	}
+	return g, nil
+}
+
+// sheetNameMost is how long the name of a sheet can be.
+const sheetNameMost = 31
+
+// cutMark is what formpack leaves at the end of a name that it has cut, and of the next one that begins alike.
+var cutMark = regexp.MustCompile(`\.\.\.( \(\d+\))?$`)
+
+// wholeName gives the name that a sheet would have had it not been cut, where the rule reads a field
+// of that name and no other sheet begins like it: so one rule reads the export and what the form sends.
+func (j *join) wholeName(name string) string {
+	begin := cutMark.ReplaceAllString(name, "")
+	if len([]rune(begin)) < sheetNameCut || begin == name && len([]rune(name)) != sheetNameMost {
+		return name
+	}
+	begins := func(s string) bool { return strings.HasPrefix(strings.ToLower(s), strings.ToLower(begin)) }
+	alike := 0
+	for _, t := range j.tables {
+		if begins(t) {
+			alike++
+		}
+	}
+	whole := name
+	for _, want := range j.wanted {
+		switch {
+		case want == name, begins(want) && whole != name:
+			return name
+		case begins(want) && len([]rune(want)) > sheetNameMost:
+			whole = want
+		}
+	}
+	if alike > 1 {
+		return name
+	}
+	return whole
+}
+
+// What the rows of repeat groups and the forms call a submission in exports of KoboToolbox, besides its number.
+const (
+	ownerColumn     = "_submission__uuid"
+	mainOwnerColumn = "_uuid"
+)
+
+func (j *join) ownerOf(cells []string) string {
+	return cellAt(cells, slices.Index(j.main.header(), mainOwnerColumn))
 }
 
 func cellAt(cells []string, column int) string {

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/sources/tabular/tabulartest"
-
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources/tabular/tabulartest"
 )
 
 func TestKoboSheets(t *testing.T) {
@@ -126,5 +128,66 @@ func TestTablesThatDoNotGoTogether(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestCutSheetNames holds that a repeat group whose sheet has a name cut to 31 characters is found
+// under the name that the form, and so the rule, has for it, and under no name that it may not be.
+func TestCutSheetNames(t *testing.T) {
+	const long, begin = "group_household_members_and_visitors", "group_household_members_and_"
+	read := func(fields ...string) Format {
+		r := &rules.Reading{}
+		for _, f := range fields {
+			r.Needs = append(r.Needs, [][]string{{f}})
+		}
+		return Format{Reading: r, AllOptional: true}
+	}
+	for _, test := range []struct {
+		name, want string
+		sheets     []string
+		format     Format
+	}{
+		{"as formpack cuts", long, []string{begin + "..."}, read(long)},
+		{"as others cut", long, []string{long[:31]}, read(long)},
+		{"as the second of two tables", long, []string{long[:24] + "... (1)"}, read("_uuid", long)},
+		{"read by the sheet's own name", begin + "...", []string{begin + "..."}, read(long, begin+"...")},
+		{"two fields begin alike", begin + "...", []string{begin + "..."}, read(long, long+"_2")},
+		{"two sheets begin alike", begin + "...", []string{begin + "...", begin + "(1)"}, read(long)},
+		{"short", "member", []string{"member"}, read("member_of_the_household_by_name_and_age")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			text := tabulartest.Book(t, func(b *excelize.File) {
+				tabulartest.Rows(t, b, "Sheet1", []any{"_uuid", "_index"}, []any{"u-1", 1})
+				for i, sheet := range test.sheets {
+					rows := [][]any{{"name", "_parent_table_name", "_parent_index"}, {"Ann", "Sheet1", 1}}
+					if i > 0 {
+						rows = [][]any{{"note"}}
+					}
+					tabulartest.Rows(t, b, sheet, rows...)
+				}
+			})
+			bodies, problems := readAll(t, "a.xlsx", text, test.format)
+			if len(problems) > 0 || len(bodies) != 1 || bodies[0][test.want] == nil {
+				t.Errorf("%v, %v", bodies, problems)
+			}
+		})
+	}
+}
+
+// TestSheetsOfTwoExports has a row whose number is that of one submission and whose id is that of
+// another, as when a sheet is copied from another export.
+func TestSheetsOfTwoExports(t *testing.T) {
+	text := tabulartest.Book(t, func(b *excelize.File) {
+		tabulartest.Rows(t, b, "Sheet1", []any{"_uuid", "_index"}, []any{"u-1", 1}, []any{"u-2", 2})
+		tabulartest.Rows(t, b, "member", []any{"name", "_parent_table_name", "_parent_index", "_submission__uuid"},
+			[]any{"Ann", "Sheet1", 1, "u-1"}, []any{"Ben", "Sheet1", 2, "u-1"})
+	})
+	bodies, problems := readAll(t, "a.xlsx", text, Format{})
+	if len(bodies) != 1 || bodies[0]["_uuid"] != "u-1" {
+		t.Errorf("read %v", bodies)
+	}
+	if diff := cmp.Diff([]string{`sheet "Sheet1", row 3: row 3 of "member" belongs to it by its _parent_index, and to another submission by its ` +
+		`_submission__uuid; take sheets of one export together: the numbers are others in each`}, problems); diff != "" {
+		t.Error(diff)
 	}
 }

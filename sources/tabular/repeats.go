@@ -31,6 +31,8 @@ type join struct {
 	link   linkage  // of the repeat groups; nil as long as there are none
 	number int      // column of the main table that they name
 	tables []string // names of the other tables
+	wanted []string // fields that the rule reads
+	owner  string   // of the row of the main table that is put together: what the rows of groups call it, besides its number
 	groups []*repeatGroup
 	seed   maphash.Seed
 	file   *os.File
@@ -56,16 +58,17 @@ type storedChild struct {
 	Line   int            `json:"l"`
 	Cells  []string       `json:"c"`
 	Item   map[string]any `json:"i"`
+	Owner  string         `json:"o,omitempty"`
 	Bad    string         `json:"b,omitempty"`
 	Hint   string         `json:"m,omitempty"`
 }
 
 // newJoin starts a join on a main table; nil when it can have no repeat groups.
-func newJoin(main rowSource, tables []string) *join {
+func newJoin(main rowSource, tables []string, f Format) *join {
 	if len(main.header()) == 0 || isRepeat(main.header()) {
 		return nil
 	}
-	return &join{main: main, seed: maphash.MakeSeed(), tables: tables}
+	return &join{main: main, seed: maphash.MakeSeed(), tables: tables, wanted: newColumns(f).wanted()}
 }
 
 // add reads the table of a repeat group to its end and closes it.
@@ -115,6 +118,7 @@ func (j *join) keep(g *repeatGroup, table rowSource) error {
 			Message: err.Error() + ", so that nothing says which form the row belongs to",
 			Hint:    "export the repeat group again"}}
 	}
+	c.Owner = cellAt(row.Cells, slices.Index(g.header, ownerColumn))
 	c.Line, c.Cells, c.Item = row.Line, row.Cells, j.link.item(g, row.Body)
 	line, err := json.Marshal(c)
 	if err != nil {
@@ -172,6 +176,7 @@ func (j *join) next(row *Row) error {
 	if j.number >= len(row.Cells) {
 		return nil
 	}
+	j.owner = j.ownerOf(row.Cells)
 	items, err := j.children(j.link.cell(row.Cells[j.number]), nil, &row.Children)
 	if errors.As(err, &bad) {
 		bad.Line, bad.Sheet, bad.Cells, bad.Children = row.Line, row.Sheet, row.Cells, row.Children
@@ -190,6 +195,7 @@ func (j *join) bad(row *RowError) error {
 	if j.number >= len(row.Cells) {
 		return row
 	}
+	j.owner = j.ownerOf(row.Cells)
 	_, err := j.children(j.link.cell(row.Cells[j.number]), nil, &row.Children)
 	var below *RowError
 	if err != nil && !errors.As(err, &below) {
@@ -222,6 +228,11 @@ func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (m
 			continue
 		}
 		j.index[at].used = true
+		if c.Owner != "" && j.owner != "" && c.Owner != j.owner && c.Bad == "" {
+			c.Bad = fmt.Sprintf("row %d of %q belongs to it by its %s, and to another submission by its %s", c.Line,
+				shorten(g.name), j.link.parentColumn(), ownerColumn)
+			c.Hint = "take sheets of one export together: the numbers are others in each"
+		}
 		if c.Bad != "" && unreadable == nil {
 			unreadable = &RowError{Problem: diag.Problem{Message: c.Bad, Hint: c.Hint}}
 		}

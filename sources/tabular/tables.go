@@ -83,7 +83,7 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, n
 	if err != nil {
 		return nil, err
 	}
-	join := newJoin(source, slices.Delete(slices.Clone(names), main, main+1))
+	join := newJoin(source, slices.Delete(slices.Clone(names), main, main+1), f)
 	if join == nil {
 		return source, nil
 	}

@@ -62,7 +62,7 @@ func (r *Reader) openWorkbook(place string, z *zip.Reader, f Format) (rowSource,
 			others, names = append(others, other), append(names, other.name)
 		}
 	}
-	join := newJoin(main, names)
+	join := newJoin(main, names, f)
 	if join == nil {
 		return main, nil
 	}

@@ -182,7 +182,7 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 			Hint:    "fill it in at the source, or filter such records out with when",
 		}}
 	}
-	if rules.IsNoAnswer(id) {
+	if rules.IsNoAnswer(id) || rules.IsFiller(id) {
 		return nil, &rules.Failure{Problem: diag.Problem{
 			Code: "placeholder", Place: w.external.Place, Field: "external_id", Value: id,
 			Message: `"external_id" holds a word for "no answer", so nobody can be told from others`,
