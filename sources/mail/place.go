@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -46,9 +45,9 @@ func (p *place) login(ctx context.Context) error {
 	if err == nil && data.UIDValidity == 0 {
 		err = fmt.Errorf("the folder %s on %s does not number its mails so that they are known again", p.rule.Folder, s.host)
 	}
+	p.session = s
 	if err == nil && data.NumMessages > maxMails {
-		err = fmt.Errorf("the folder %s on %s holds more than %d mails: have the mail server lay those that are taken into a "+
-			"folder of their own, and name it in folder:", p.rule.Folder, s.host, maxMails)
+		err = p.tooMany()
 	}
 	if err != nil {
 		s.close()
@@ -60,7 +59,7 @@ func (p *place) login(ctx context.Context) error {
 		}
 		p.known.validity, p.known.mails = data.UIDValidity, map[imap.UID]*message{}
 	}
-	p.session, p.flags = s, data.PermanentFlags
+	p.flags = data.PermanentFlags
 	return nil
 }
 
@@ -127,7 +126,34 @@ func (p *place) search() ([]imap.UID, error) {
 	if err != nil {
 		return nil, p.problem("look into the folder", err)
 	}
-	return found.AllUIDs(), nil
+	uids, ok := uidsOf(found.All)
+	if !ok {
+		return nil, p.tooMany()
+	}
+	return uids, nil
+}
+
+// uidsOf lists what was found. It is not ok when that is more than a folder may hold: a few bytes of a range can stand
+// for four thousand million numbers.
+func uidsOf(found imap.NumSet) (uids []imap.UID, ok bool) {
+	set, _ := found.(imap.UIDSet)
+	for _, r := range set {
+		if r.Start == 0 || r.Stop < r.Start || int64(r.Stop-r.Start) >= int64(maxMails-len(uids)) {
+			return nil, false
+		}
+		for uid := r.Start; ; uid++ {
+			uids = append(uids, uid)
+			if uid == r.Stop {
+				break
+			}
+		}
+	}
+	return uids, true
+}
+
+func (p *place) tooMany() error {
+	return fmt.Errorf("the folder %s on %s holds more than %d mails: have the mail server lay those that are taken into a "+
+		"folder of their own, and name it in folder:", p.rule.Folder, p.host, maxMails)
 }
 
 // headers asks who sent mails, and what they are about.
@@ -140,6 +166,7 @@ func (p *place) headers(uids []imap.UID) error {
 	if err != nil {
 		return p.problem("read who sent mails", err)
 	}
+	left := 0
 	for _, m := range list {
 		if len(m.BodySection) == 0 || !slices.Contains(uids, m.UID) {
 			continue // gone since, or of something else
@@ -153,9 +180,14 @@ func (p *place) headers(uids []imap.UID) error {
 		p.known.mails[m.UID] = &message{uid: m.UID, received: m.InternalDate, key: hex.EncodeToString(sum[:10]),
 			read: p.filter.lets(h, m.InternalDate)}
 		if !p.known.mails[m.UID].read {
-			p.log.Info("a mail is left where it is: its sender or subject is none of the rule's", "folder", p.rule.Folder,
+			left++
+			p.log.Debug("a mail is left where it is: its sender or subject is none of the rule's", "folder", p.rule.Folder,
 				"uid", m.UID, "received", m.InternalDate)
 		}
+	}
+	if left > 0 {
+		p.log.Info("mails are left where they are: their senders or subjects are none of the rule's", "folder",
+			p.rule.Folder, "mails", left, "looked_at", len(list))
 	}
 	return nil
 }
@@ -250,6 +282,7 @@ func (p *place) items() []remote.Item {
 	}
 	slices.Sort(uids)
 	keys := map[string]int{}
+	useless := 0
 	for _, uid := range uids {
 		m := p.known.mails[uid]
 		if !m.read || !m.looked {
@@ -260,6 +293,9 @@ func (p *place) items() []remote.Item {
 			key += "-" + strconv.Itoa(keys[m.key])
 		}
 		if m.problem != "" {
+			useless++
+		}
+		if m.problem != "" && useless <= mostTold {
 			items = append(items, remote.Item{Path: key, Of: key, Written: m.received, Whole: true,
 				Problem: fmt.Sprintf("%s: %s", m.called(), m.problem)})
 			p.listed[key] = &listed{mail: m}
@@ -271,8 +307,16 @@ func (p *place) items() []remote.Item {
 			items = append(items, item)
 		}
 	}
+	if more := useless - mostTold; more > 0 {
+		items = append(items, remote.Item{Path: "further mails", Of: "further mails", Whole: true, Problem: fmt.Sprintf("%d more mails in %s hold "+
+			"nothing that can be taken: give the rule a subject:, or a folder: of its own", more, p.rule.Folder)})
+	}
 	return items
 }
+
+// mostTold is of how many mails people are told one by one that nothing can be taken: with all of a domain in from:
+// those may be letters that are none of the rule's business.
+const mostTold = 20
 
 // called names a mail for people who look for it in the mailbox.
 func (m *message) called() string {
@@ -296,113 +340,6 @@ func (p *place) item(m *message, f part) remote.Item {
 		item.Size = size
 	}
 	return item
-}
-
-// Open reads a file.
-func (p *place) Open(ctx context.Context, item remote.Item, offset int64) (io.ReadCloser, error) {
-	l := p.listed[item.Path]
-	if l == nil || offset > 0 {
-		return nil, remote.ErrChanged
-	}
-	raw := &chunks{ctx: ctx, place: p, listed: l}
-	return &reading{Reader: decoded(raw, l.part.encoding, p.rule.MaxBytes), listed: l}, nil
-}
-
-// reading notes what cannot be decoded: it is not fetched again and again.
-type reading struct {
-	io.Reader
-	listed *listed
-}
-
-// Read reads.
-func (r *reading) Read(b []byte) (int, error) {
-	n, err := r.Reader.Read(b)
-	if bad, ok := errors.AsType[*remote.FileError](err); ok {
-		m := r.listed.mail
-		if m.damaged == nil {
-			m.damaged = map[string]string{}
-		}
-		told := &remote.FileError{Err: fmt.Errorf("%w (%s)", bad.Err, m.called())}
-		m.damaged[dotted(r.listed.part.number)] = told.Error()
-		return n, told
-	}
-	return n, err
-}
-
-// Close ends nothing.
-func (*reading) Close() error { return nil }
-
-const (
-	// chunk is how much of a file is asked for at once.
-	chunk = 512 << 10
-	// mostBreaks is how often a line may break while one chunk is fetched.
-	mostBreaks = 3
-)
-
-// chunks reads a part of a mail in pieces, so that a line that breaks costs one of them.
-type chunks struct {
-	ctx    context.Context //nolint:containedctx // of the one fetch that it is made for
-	place  *place
-	listed *listed
-	offset int64
-	have   []byte
-	ended  bool
-}
-
-// Read reads.
-func (c *chunks) Read(b []byte) (int, error) {
-	for len(c.have) == 0 {
-		if c.ended {
-			return 0, io.EOF
-		}
-		if err := c.next(); err != nil {
-			return 0, lineError{err}
-		}
-	}
-	n := copy(b, c.have)
-	c.have = c.have[n:]
-	return n, nil
-}
-
-func (c *chunks) next() error {
-	for breaks := 0; ; breaks++ {
-		text, err := c.place.fetch(c.listed, c.offset)
-		if err == nil {
-			c.have, c.ended = text, len(text) < chunk
-			c.offset += int64(len(text))
-			return nil
-		}
-		_, refused := errors.AsType[*imap.Error](err)
-		if refused || breaks == mostBreaks || errors.Is(err, remote.ErrChanged) || c.ctx.Err() != nil {
-			return err
-		}
-		if err := c.place.again(c.ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// fetch asks for a piece of a part.
-func (p *place) fetch(l *listed, offset int64) ([]byte, error) {
-	section := &imap.FetchItemBodySection{Part: l.part.number, Peek: true,
-		Partial: &imap.SectionPartial{Offset: offset, Size: chunk}}
-	p.conn.Bound(maxTold)
-	list, err := p.client.Fetch(imap.UIDSetNum(l.mail.uid), &imap.FetchOptions{UID: true,
-		BodySection: []*imap.FetchItemBodySection{section}}).Collect()
-	if err != nil {
-		return nil, p.problem("fetch "+l.part.name, err)
-	}
-	for _, m := range list {
-		if m.UID != l.mail.uid {
-			continue
-		}
-		for _, s := range m.BodySection {
-			if slices.Equal(s.Section.Part, l.part.number) {
-				return s.Bytes[:min(len(s.Bytes), chunk)], nil
-			}
-		}
-	}
-	return nil, remote.ErrChanged // it went since it was listed
 }
 
 func (p *place) problem(doing string, err error) error {
