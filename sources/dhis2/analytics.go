@@ -98,7 +98,7 @@ func (p *pull) aggregates(ctx context.Context, m *maker, a query, s state) (int,
 	case code == codeTooMany:
 		parts := p.halves(a, m.catalog)
 		if len(parts) == 0 {
-			return 0, refused(err, "ask for fewer periods, or for a level further up")
+			return 0, refused(err, fewer)
 		}
 		came := 0
 		for _, part := range parts {
@@ -108,6 +108,9 @@ func (p *pull) aggregates(ctx context.Context, m *maker, a query, s state) (int,
 			}
 			came += n
 		}
+		if came == 0 { // the org unit lies at the level itself: what is below it there has nothing of the many values
+			return 0, refused(err, fewer)
+		}
 		return came, nil
 	case code == codeNoSuchUnit && a.part:
 		return 0, nil
@@ -116,6 +119,9 @@ func (p *pull) aggregates(ctx context.Context, m *maker, a query, s state) (int,
 	}
 	return len(items), p.handOver(ctx, items, s, nil)
 }
+
+// fewer is what to do about a request that cannot be parted any more.
+const fewer = "ask for fewer periods, or for a level further up"
 
 func (p *pull) parameters(a *query) url.Values {
 	ou := a.unit

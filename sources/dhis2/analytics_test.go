@@ -27,6 +27,7 @@ type tables struct {
 	version string
 	types   string // the data output period types
 	most    int
+	each    int // values of one cell: its option combos
 	fail    refusal
 	empty   bool
 	asked   []string
@@ -62,7 +63,9 @@ func (s *tables) Get(_ context.Context, _, path string, q url.Values) (json.RawM
 	for _, dx := range parts["dx"] {
 		for _, pe := range parts["pe"] {
 			for _, ou := range units {
-				list = append(list, map[string]any{"dataElement": dx, "period": pe, "orgUnit": ou, "value": "1"})
+				for range max(s.each, 1) {
+					list = append(list, map[string]any{"dataElement": dx, "period": pe, "orgUnit": ou, "value": "1"})
+				}
 			}
 		}
 	}
@@ -77,7 +80,8 @@ func (s *tables) Get(_ context.Context, _, path string, q url.Values) (json.RawM
 
 // places are the facilities below the org units of the server.
 var places = map[string][]string{"country0001": {"facility001", "facility002", "facility003"},
-	"region00001": {"facility001", "facility002"}, "region00002": {"facility003"}}
+	"region00001": {"facility001", "facility002"}, "region00002": {"facility003"}, "facility001": {"facility001"},
+	"facility002": {"facility002"}, "facility003": {"facility003"}}
 
 // country is the metadata of the server.
 type country struct{}
@@ -98,10 +102,9 @@ func (country) ByID(collection, id string) *sources.Thing {
 }
 
 func (country) Children(id string) []string {
-	if id == "country0001" {
-		return []string{"region00001", "region00002", "region00003"}
-	}
-	return nil
+	return map[string][]string{"country0001": {"region00001", "region00002", "region00003"},
+		"region00001": {"facility001", "facility002"}, "region00002": {"facility003"},
+		"facility001": {"ward0000001"}, "facility002": {"ward0000002"}, "facility003": {"ward0000003"}}[id]
 }
 
 func readTables(s *tables, change func(*Rule)) (*pull, *sourcetest.Sink) {
@@ -128,9 +131,10 @@ func TestAnalyticsInParts(t *testing.T) {
 	if err := p.once(t.Context()); err != nil || len(s.asked) != before {
 		t.Errorf("tables that were not made anew are read again: %v", err)
 	}
-	s.asked, s.most = nil, 1
-	p, _ = readTables(s, func(r *Rule) { r.Periods = []string{"202603"} })
-	if err := p.once(t.Context()); err == nil || !strings.Contains(err.Error(), "fewer periods") {
+	// Below a facility lie wards, but none of them at the level that is asked for.
+	s.most, s.each = 1, 2
+	p, sink = readTables(s, func(r *Rule) { r.Periods = []string{"202603"} })
+	if err := p.once(t.Context()); err == nil || !strings.Contains(err.Error(), "fewer periods") || len(sink.Records()) > 0 {
 		t.Errorf("what cannot be parted any more: %v", err)
 	}
 }
