@@ -20,7 +20,7 @@ import (
 // results on the disk are in the language of the run, from which there is no way back.
 func (s *inspection) Tell(ctx context.Context, f journal.File, failed bool, in *language.Language) (
 	out io.ReadSeekCloser, err error) {
-	faults := map[int64]*journal.Problem{}
+	faults := map[int64]*said{}
 	if s.language() != nil && s.language().Code() != in.Code() {
 		if faults, err = s.faults(ctx, f.ID); err != nil {
 			return nil, err
@@ -64,17 +64,22 @@ func (s *inspection) tellFailed(ctx context.Context, f journal.File, path string
 	if err != nil {
 		return err
 	}
-	n, err := results.TellFailed(ctx, results.Original(f.Results, f.Name), f.ID, FormatFor(flow.Rule), f.Results, path, told)
+	n, err := results.TellFailed(ctx, results.Original(f.Results, f.Name), f.ID, FormatFor(flow.Rule), f.Results, path,
+		told)
 	if err == nil && n == 0 {
 		return errors.New("none of its rows failed")
 	}
 	return err
 }
 
-// faults gives what is wrong with the failed rows of a file, by their numbers.
-func (s *inspection) faults(ctx context.Context, file string) (map[int64]*journal.Problem, error) {
+// said is what is wrong with a row, and what to do about it.
+type said struct{ cause, hint string }
+
+// faults gives what is wrong with the failed rows of a file, by their numbers. Rows that fail for one reason share it:
+// of a file with a million of them it is kept once.
+func (s *inspection) faults(ctx context.Context, file string) (map[int64]*said, error) {
 	const page = 1000
-	list := map[int64]*journal.Problem{}
+	list, shared := map[int64]*said{}, map[said]*said{}
 	for after := int64(0); ; {
 		records, err := s.journal.Select(ctx, journal.Filter{FileID: file, States: []journal.State{journal.Failed},
 			AfterSeq: after, Limit: page})
@@ -82,8 +87,16 @@ func (s *inspection) faults(ctx context.Context, file string) (map[int64]*journa
 			return nil, fmt.Errorf("read why rows failed: %w", err)
 		}
 		for _, rec := range records {
-			list[rec.Origin.DataRow] = rec.Problem
 			after = rec.Seq
+			if rec.Problem == nil {
+				continue
+			}
+			var is said
+			is.cause, _, _, is.hint = fileimport.AllFaults(rec.Problem)
+			if shared[is] == nil {
+				shared[is] = &is
+			}
+			list[rec.Origin.DataRow] = shared[is]
 		}
 		if len(records) < page {
 			return list, nil
@@ -92,7 +105,7 @@ func (s *inspection) faults(ctx context.Context, file string) (map[int64]*journa
 }
 
 // toldIn says how results are told in a language.
-func toldIn(in *language.Language, faults map[int64]*journal.Problem) results.Told {
+func toldIn(in *language.Language, faults map[int64]*said) results.Told {
 	told := results.Told{Say: in.Word, Comma: ','}
 	if in.Decimal() == "," {
 		told.Comma = ';' // spreadsheets that write 12,5 part cells so
@@ -105,8 +118,8 @@ func toldIn(in *language.Language, faults map[int64]*journal.Problem) results.To
 		told.Columns = tabular.OurColumns
 	}
 	told.Row = func(r *results.Row) {
-		if p := faults[r.Record]; p != nil && r.Outcome == results.Failed {
-			r.Message, _, _, r.Hint = fileimport.AllFaults(p)
+		if is := faults[r.Record]; is != nil && r.Outcome == results.Failed {
+			r.Message, r.Hint = is.cause, is.hint
 		}
 		r.Outcome, r.Message, r.Hint = in.Word(r.Outcome), in.Text(r.Message), in.Text(r.Hint)
 	}
