@@ -24,9 +24,10 @@ func wrongFields(content string, faults []Fault) (list []wrongField) {
 		if f.Column == "" || len(list) == mostFields || at >= 0 {
 			continue
 		}
-		if begin, end, ok := findScalar(content, f.Column); ok {
-			list = append(list, wrongField{f.Column, scalarText(content[begin:end]), f.Message})
-		}
+		begin, end, ok := findScalar(content, f.Column)
+		if value := scalarText(content[begin:end]); ok && !strings.ContainsAny(value, "\r\n") {
+			list = append(list, wrongField{f.Column, value, f.Message})
+		} // of several lines it would come back from a browser as one
 	}
 	return list
 }
@@ -49,8 +50,9 @@ func setFields(content string, columns, was, now []string) (string, error) {
 		if err != nil {
 			return content, err
 		}
-		if content[begin] != '"' && json.Valid([]byte(now[i])) && !strings.ContainsAny(now[i][:1], `{["`) {
-			value = []byte(now[i]) // a number, true or null stays one
+		if plain := strings.TrimSpace(now[i]); content[begin] != '"' && json.Valid([]byte(plain)) &&
+			!strings.ContainsAny(plain[:1], `{["`) {
+			value = []byte(plain) // a number, true or null stays one
 		}
 		content = content[:begin] + string(value) + content[end:]
 	}

@@ -10,7 +10,7 @@ func TestFieldsOfAContent(t *testing.T) {
 	const content = `{
   "id": 12345678901234567890,
   "form": {"gender": "w", "age": 12.50, "list": ["a"], "none": null, "deep": {"dob": "30\/02"}},
-  "form.gender": "header", "a b": "x\"y"
+  "form.gender": "header", "a b": "x\"y", "lines": "a\nb"
 }`
 	for column, want := range map[string]string{"form.gender": "header", "form.age": "12.50", "form.none": "",
 		"form.deep.dob": "30/02", "a b": `x"y`, "id": "12345678901234567890"} {
@@ -20,7 +20,7 @@ func TestFieldsOfAContent(t *testing.T) {
 		}
 	}
 	if got := wrongFields(content, []Fault{{Column: "form.list"}, {Column: "form"}, {Column: "x"}, {Column: ""},
-		{Column: "form.deep, id"}}); len(got) > 0 {
+		{Column: "form.deep, id"}, {Column: "lines"}}); len(got) > 0 {
 		t.Errorf("no single values: %+v", got)
 	}
 	got, err := setFields(content, []string{"form.age", "form.deep.dob", "a b"}, []string{"12.50", "30/02", `x"y`},
@@ -28,12 +28,12 @@ func TestFieldsOfAContent(t *testing.T) {
 	want := `{
   "id": 12345678901234567890,
   "form": {"gender": "w", "age": 13, "list": ["a"], "none": null, "deep": {"dob": "2026-02-01\""}},
-  "form.gender": "header", "a b": "x\"y"
+  "form.gender": "header", "a b": "x\"y", "lines": "a\nb"
 }`
 	if err != nil || got != want {
 		t.Errorf("%v\n%s", err, got)
 	}
-	for _, now := range []string{"douze", "", "[1]"} {
+	for _, now := range []string{"douze", "", "[1]", " [1]"} {
 		if got, err := setFields(`{"n": 1}`, []string{"n"}, []string{"1"}, []string{now}); err != nil ||
 			got != `{"n": "`+now+`"}` {
 			t.Errorf("%q: %s, %v", now, got, err)
