@@ -4,13 +4,14 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// compressed lets answers go compressed to browsers that take that: a page has a fifth of its bytes then, and lines are
-// slow. Log-ins are in a cookie that no other site's page can have sent along, so that nobody can guess at a page by how
-// long it gets.
+// compressed lets answers go compressed to browsers that take that: a page has a fifth of its bytes then, and lines
+// are slow. Log-ins are in a cookie that no other site's page can have sent along, so that nobody can guess at a page
+// by how long it gets.
 type compressed struct{ writers sync.Pool }
 
 // wrap gives a writer for the answer to a request, and what ends it.
@@ -27,7 +28,9 @@ func takesGzip(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			return strings.ReplaceAll(weight, " ", "") != "q=0"
+			_, q, _ := strings.Cut(weight, "=")
+			f, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+			return err != nil || f > 0
 		}
 	}
 	return false
@@ -55,6 +58,9 @@ func (w *compressedWriter) WriteHeader(status int) {
 			h.Del("Content-Length")
 			h.Del("Accept-Ranges")
 			h.Set("Content-Encoding", "gzip")
+			if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) {
+				h.Set("ETag", "W/"+tag) // of other bytes than a part of the file would be of
+			}
 			w.gzip = w.take()
 		}
 	}

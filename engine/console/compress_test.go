@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -14,7 +15,8 @@ func TestCompressed(t *testing.T) {
 		path, accept string
 		want         bool
 	}{
-		{"/", "gzip, deflate, br", true}, {"/", "", false}, {"/", "gzip;q=0", false}, {"/", "br", false},
+		{"/", "gzip, deflate, br", true}, {"/", "", false}, {"/", "gzip;q=0", false}, {"/", "br, gzip; q=0.0", false},
+		{"/", "gzip;q=0.5", true}, {"/", "br", false},
 		{"/console/style.css", "gzip", true}, {"/console/records/999", "gzip", true}, {"/api/v1/overview", "gzip", true},
 		{"/console/events", "gzip", false},
 	} {
@@ -43,6 +45,18 @@ func TestCompressed(t *testing.T) {
 		if err := resp.Body.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	asked := func(tag string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Header.Set("Accept-Encoding", "gzip")
+			r.Header.Set("If-None-Match", tag)
+		}
+	}
+	_, _, h := get(t, srv.URL+"/console/style.css", asked(`"another"`))
+	if tag := h.Get("ETag"); !strings.HasPrefix(tag, `W/"`) {
+		t.Errorf("compressed, it has the tag %s of other bytes", tag)
+	} else if status, _, _ := get(t, srv.URL+"/console/style.css", asked(tag)); status != http.StatusNotModified {
+		t.Errorf("a browser that has it gets it again: %d", status)
 	}
 	if status, text, h := get(t, srv.URL+"/console/style.css", func(r *http.Request) {
 		r.Header.Set("Accept-Encoding", "gzip")
