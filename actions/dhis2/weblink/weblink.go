@@ -1,4 +1,6 @@
 // Package weblink says at which address people look at an object in DHIS2's own apps.
+//
+// Sources: capture-app, pages and parameters of withAppUrlSync; aggregate-data-entry-app, use-context-selection.
 package weblink
 
 import (

@@ -5,14 +5,13 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
-	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
 var titles = map[string]string{"dx": "Data", "pe": "Period", "ou": "Organisation unit", "co": "Category option combo",
 	"ao": "Attribute option combo"}
 
 // grid is the cells as a table, with what stands in it.
-func (s *Service) grid(_ *rest.Call, q *query, cells []cell) object {
+func (s *Service) grid(q *query, cells []cell) object {
 	headers := []any{}
 	header := func(name, title, kind, class string, meta bool) {
 		headers = append(headers, object{"name": name, "column": title, "valueType": kind, "type": class, "hidden": false,

@@ -102,7 +102,7 @@ func (s *Service) answer(c *rest.Call, asSet bool) {
 		c.JSON(http.StatusOK, s.valueSet(q, cells))
 		return
 	}
-	c.JSON(http.StatusOK, s.grid(c, q, cells))
+	c.JSON(http.StatusOK, s.grid(q, cells))
 }
 
 // noTables is what DHIS2 says before its tables were ever made.
