@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) newCommand() *cobra.Command {
-	var program, stage, dataSet, sample, server, address, folder, connection string
+	var program, stage, dataSet, sample, server, address, folder, connection, trigger string
 	var definition formFlags
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
@@ -39,7 +39,7 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
 			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
 			"--folder drop/malaria\n  culvert new cases --program Malaria --sample samples/cases.csv --connection partner " +
-			"--folder outgoing",
+			"--folder outgoing\n  culvert new cases --program Malaria --sample samples/kobo.json --trigger kobo",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !ruleName.MatchString(args[0]) {
@@ -62,7 +62,7 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if err != nil {
 				return err
 			}
-			if err := placeOf(p, &r, connection, folder); err != nil {
+			if err := placeOf(p, &r, trigger, connection, folder, address); err != nil {
 				return err
 			}
 			if err := aim(p, &r, server, program, stage, dataSet); err != nil {
@@ -102,37 +102,67 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 	f.StringVar(&sample, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
 	f.StringVar(&address, "path", "", "the webhook's path")
 	f.StringVar(&folder, "folder", "", "the folder where files are dropped, or lie over there")
-	f.StringVar(&connection, "connection", "", "a connection of culvert.yaml from which files are taken")
+	f.StringVar(&connection, "connection", "", "a connection of culvert.yaml from which records are taken")
+	f.StringVar(&trigger, "trigger", "", "how records come: "+strings.Join(wayNames(), ", ")+
+		"; default: what the sample, --folder and --connection say")
 	definition.add(f)
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
 }
 
-// placeOf resolves where files come from when they come from a connection.
-func placeOf(p *project.Project, r *scaffold.Request, connection, folder string) error {
-	if connection == "" {
+// placeOf resolves how records come when they come in another way than by a webhook or a watched folder.
+func placeOf(p *project.Project, r *scaffold.Request, trigger, connection, folder, address string) error {
+	ways := scaffold.Ways(project.SourceKinds())
+	if connection != "" {
+		c, err := connectionNamed(p, connection)
+		if err != nil {
+			return err
+		}
+		if trigger == "" {
+			trigger = c.Kind
+		}
+		i := slices.IndexFunc(ways, func(w scaffold.Way) bool { return w.Connection == c.Kind && w.Name == trigger })
+		if i < 0 {
+			return fmt.Errorf("connection %q is of kind %s, from which no records are taken as %s", connection, c.Kind, trigger)
+		}
+	}
+	if trigger == "" || trigger == "webhook" || trigger == "files" {
+		if trigger != "" && trigger != r.Trigger {
+			r.Trigger, r.Address = trigger, map[string]string{"webhook": "/" + r.Name, "files": "drop/" + r.Name}[trigger]
+		}
 		return nil
 	}
-	c := p.Config.ConnectionNamed(connection)
-	if c == nil {
-		var names []string
-		for _, o := range p.Config.Connections {
-			names = append(names, o.Name)
-		}
-		if len(names) == 0 {
-			return fmt.Errorf("connection %q is not in %s, which names none", connection, project.ConfigFile)
-		}
-		return fmt.Errorf("connection %q is not in %s: %s", connection, project.ConfigFile,
-			diag.Suggest(connection, names, "connections"))
+	way, err := scaffold.WayNamed(ways, trigger)
+	if err != nil {
+		return err
 	}
-	if !project.TakesFiles(c.Kind) {
-		return fmt.Errorf("connection %q is of kind %s, from which no files are taken", connection, c.Kind)
-	}
+	r.Trigger, r.Way, r.Connection, r.Address = way.Kind, way, connection, folder
 	if folder == "" {
-		return fmt.Errorf("say with --folder where the files lie at %s", connection)
+		r.Address = address
 	}
-	r.Trigger, r.Address, r.Connection = c.Kind, folder, connection
 	return nil
+}
+
+func wayNames() (names []string) {
+	for _, w := range scaffold.Ways(project.SourceKinds()) {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
+func connectionNamed(p *project.Project, name string) (*project.Connection, error) {
+	if c := p.Config.ConnectionNamed(name); c != nil {
+		return c, nil
+	}
+	var names []string
+	for _, o := range p.Config.Connections {
+		names = append(names, o.Name)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("connection %q is not in %s, which names none", name, project.ConfigFile)
+	}
+	return nil, fmt.Errorf("connection %q is not in %s: %s", name, project.ConfigFile,
+		diag.Suggest(name, names, "connections"))
 }
 
 // rulesFolder makes the folder of the rules in a project that has none yet.

@@ -17,9 +17,10 @@ import (
 // Request says what the rule is to do.
 type Request struct {
 	Name    string
-	Trigger string // webhook, or of files: files, sftp...
-	// Connection of culvert.yaml that files come from; empty: they are dropped.
-	Connection string
+	Trigger string // the kind of the trigger
+	// Way is how the records come, where it is neither a webhook nor a watched folder.
+	Way        Way
+	Connection string // of culvert.yaml that they come from, where they come from one
 	Forms      string // the form that phones get, as the rule is to name it; empty: none
 	Address    string // path of the webhook, folder of the files
 	Sample     string // path of the sample, as the rule is to name it

@@ -52,12 +52,20 @@ func (w *writer) missing(what string) { w.draft.Missing = append(w.draft.Missing
 
 func (w *writer) trigger() {
 	w.line("trigger:")
-	if w.ofFiles() {
+	switch {
+	case w.Way.example != "":
+		w.fromExample()
+	case w.ofFiles():
 		w.line("  %s:", w.Trigger)
-		if w.Connection != "" {
-			w.line("    connection: %s", yamlnode.Text(w.Connection))
-		}
 		w.line("    folder: %s", yamlnode.Text(w.Address))
+	case w.Forms != "":
+		w.line("  webhook:")
+		w.line("    path: %s # phones are given the address without /submission", yamlnode.Text(w.Address))
+		w.line("    forms: %s", yamlnode.Text(w.Forms))
+	default:
+		w.line("  webhook: {path: %s}", yamlnode.FlowText(w.Address))
+	}
+	if w.ofFiles() {
 		if w.Header > 1 {
 			w.line("    header: %d # the names of the columns stand below a title", w.Header)
 		}
@@ -67,12 +75,6 @@ func (w *writer) trigger() {
 				w.line("      - %s", yamlnode.Text(c))
 			}
 		}
-	} else if w.Forms != "" {
-		w.line("  webhook:")
-		w.line("    path: %s # phones are given the address without /submission", yamlnode.Text(w.Address))
-		w.line("    forms: %s", yamlnode.Text(w.Forms))
-	} else {
-		w.line("  webhook: {path: %s}", yamlnode.FlowText(w.Address))
 	}
 	if w.Sample != "" {
 		w.line("  sample: %s", yamlnode.Text(w.Sample))
@@ -80,7 +82,7 @@ func (w *writer) trigger() {
 }
 
 // ofFiles tells whether the records are rows of files.
-func (w *writer) ofFiles() bool { return w.Trigger != "webhook" }
+func (w *writer) ofFiles() bool { return w.Trigger == "files" || w.Way.Rows }
 
 // read are the fields that the rule reads, by their expressions.
 func (w *writer) read() map[string]bool {

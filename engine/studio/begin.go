@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/scaffold"
 	"github.com/culvert/culvert/engine/scaffold/form"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
 )
 
 // beginData is what the page shows on which a rule is begun.
@@ -26,8 +27,29 @@ type beginData struct {
 	Samples []string
 	Forms   []string
 	Tools   []form.Tool
+	Ways    []way
 
-	Name, Target, Sample, Form, FormName, Tool, Address string // as they were chosen
+	Name, Target, Sample, Form, FormName, Tool, Address, Way string // as they were chosen
+}
+
+// way is how the records of a rule may come, from a connection of the project where it needs one.
+type way struct{ Value, Name, Doc string }
+
+// ways lists them: a kind that needs a connection once for each that the project has.
+func ways(kinds []sources.Kind, connections []project.Connection) (list []way) {
+	for _, w := range scaffold.Ways(kinds) {
+		found := false
+		for _, c := range connections {
+			if w.Connection != "" && w.Connection == c.Kind {
+				list = append(list, way{Value: w.Name + "/" + c.Name, Name: w.Name + ": " + c.Name, Doc: w.Doc})
+				found = true
+			}
+		}
+		if !found {
+			list = append(list, way{Value: w.Name, Name: w.Name, Doc: w.Doc})
+		}
+	}
+	return list
 }
 
 // target is something that a rule may write to.
@@ -80,7 +102,7 @@ func (s *Studio) beginning(r *http.Request) (beginData, error) {
 	}
 	err = s.local.Project(r.Context(), nil, func(p *project.Project) error {
 		if p.Config != nil {
-			d.Targets = targets(p)
+			d.Targets, d.Ways = targets(p), ways(s.c.Loader.Sources, p.Config.Connections)
 		}
 		return nil
 	})
@@ -110,7 +132,7 @@ func (s *Studio) beginRule(w http.ResponseWriter, r *http.Request) {
 		d.Problem = s.languageOf(r).Text(err.Error())
 		d.Name, d.Target, d.Address = r.PostFormValue("name"), r.PostFormValue("target"), r.PostFormValue("address")
 		d.Sample, d.Form, d.Tool = r.PostFormValue("sample"), r.PostFormValue("form"), r.PostFormValue("tool")
-		d.FormName = r.PostFormValue("form_name")
+		d.FormName, d.Way = r.PostFormValue("form_name"), r.PostFormValue("way")
 		return view{Title: "A new rule", Page: "begin", Status: http.StatusUnprocessableEntity, Data: d}, nil
 	})(w, r)
 }
@@ -153,7 +175,10 @@ func (s *Studio) newRule(r *http.Request) (file string, err error) {
 	if err != nil {
 		return "", err
 	}
-	triggered(&q, strings.TrimSpace(r.PostFormValue("address")))
+	if err := triggered(&q, scaffold.Ways(s.c.Loader.Sources), r.PostFormValue("way"),
+		strings.TrimSpace(r.PostFormValue("address"))); err != nil {
+		return "", err
+	}
 	if q.Sample != "" {
 		if q.Bodies, err = s.c.Loader.Sample(s.c.Dir, &rules.Trigger{Kind: q.Trigger}, q.Sample); err != nil {
 			return "", err
@@ -196,16 +221,27 @@ func (s *Studio) newRule(r *http.Request) (file string, err error) {
 	return file, s.replace(file, "", []byte(s.languageOf(r).Comments(draft.Text)))
 }
 
-// triggered says how the records of a new rule come: tables by files, the rest by webhook.
-func triggered(q *scaffold.Request, address string) {
-	q.Trigger, q.Address = "webhook", "/"+q.Name
-	if slices.Contains([]string{".csv", ".tsv", ".xlsx", ".ods", ".txt"}, path.Ext(q.Sample)) ||
-		address != "" && !strings.HasPrefix(address, "/") {
-		q.Trigger, q.Address = "files", "drop/"+q.Name
+// triggered says how the records of a new rule come: as it was chosen, else tables by files, and the rest by webhook.
+func triggered(q *scaffold.Request, ways []scaffold.Way, chosen, address string) error {
+	name, connection, _ := strings.Cut(chosen, "/")
+	switch {
+	case name == "webhook" || name == "files":
+		q.Trigger = name
+	case name != "":
+		w, err := scaffold.WayNamed(ways, name)
+		q.Trigger, q.Way, q.Connection, q.Address = w.Kind, w, connection, address
+		return err
+	case slices.Contains([]string{".csv", ".tsv", ".xlsx", ".ods", ".txt"}, path.Ext(q.Sample)) ||
+		address != "" && !strings.HasPrefix(address, "/"):
+		q.Trigger = "files"
+	default:
+		q.Trigger = "webhook"
 	}
+	q.Address = map[string]string{"webhook": "/" + q.Name, "files": "drop/" + q.Name}[q.Trigger]
 	if address != "" {
 		q.Address = address
 	}
+	return nil
 }
 
 // aim resolves what a new rule writes to.

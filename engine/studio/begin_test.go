@@ -117,3 +117,34 @@ func TestARuleIsBegun(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryWayIsOffered begins a rule with each way in which records may come: its trigger is there, with what it needs.
+func TestEveryWayIsOffered(t *testing.T) {
+	f := serve(t, "anc")
+	page := f.get("/new")
+	at := strings.Index(page, ">Malaria case notification</option>")
+	value := page[:at]
+	value = value[strings.LastIndex(value, `value="`)+len(`value="`):]
+	value = value[:strings.IndexByte(value, '"')]
+	for i, name := range []string{"webhook", "openrosa", "files", "database", "schedule", "http", "commcare", "kobo", "odk",
+		"sftp", "s3", "mail", "dhis2"} {
+		if !strings.Contains(page, `<option value="`+name) {
+			t.Errorf("%s is not offered", name)
+		}
+		rule := "way-" + string(rune('a'+i))
+		status, body := f.begin(map[string]string{"name": rule, "target": value, "way": name},
+			map[string][2]string{"form_file": {"malaria.json", malaria}})
+		if status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, status, body)
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(f.dir, "rules", rule+".yaml"))
+		kind := map[string]string{"openrosa": "webhook", "http": "schedule"}[name]
+		if kind == "" {
+			kind = name
+		}
+		if err != nil || !strings.Contains(string(text), "trigger:\n  "+kind+":") {
+			t.Errorf("%s: %v %s", name, err, text)
+		}
+	}
+}
