@@ -55,12 +55,14 @@ func MediaFolder(file string) string { return strings.TrimSuffix(file, path.Ext(
 
 // Read reads the definition of a form. The problem says what is wrong with it.
 func Read(file string, text []byte) (*Form, *diag.Problem) {
-	r := reader{form: &Form{File: file, Fields: map[string]bool{}, Text: text, Hash: sum(text)}, lines: lines(text), lastColumn: 1}
+	r := reader{form: &Form{File: file, Fields: map[string]bool{}, Text: text, Hash: sum(text)}, lines: lines(text),
+		lastColumn: 1}
 	plain := bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	start := bytes.TrimSpace(plain)
 	switch {
 	case len(text) > maxForm:
-		return nil, r.problem(0, fmt.Sprintf("the form has more than %d MiB", maxForm>>20), "keep pictures and lists beside it")
+		return nil, r.problem(0, fmt.Sprintf("the form has more than %d MiB", maxForm>>20),
+			"keep pictures and lists beside it")
 	case bytes.HasPrefix(start, []byte("PK")):
 		return nil, r.problem(0, "this is a workbook, which phones do not read", ToXForm)
 	case !bytes.HasPrefix(start, []byte("<")):
@@ -74,8 +76,8 @@ func Read(file string, text []byte) (*Form, *diag.Problem) {
 }
 
 // ToXForm says how an XLSForm becomes what phones read.
-const ToXForm = "make an XForm (.xml) of the XLSForm: with `xls2xform form.xlsx forms/form.xml` (of the Python package pyxform), on " +
-	"https://getodk.org/xlsform, or by downloading the XML from ODK Central or KoboToolbox, where the form is"
+const ToXForm = "make an XForm (.xml) of the XLSForm: with `xls2xform form.xlsx forms/form.xml` (of the Python package " +
+	"pyxform), on https://getodk.org/xlsform, or by downloading the XML from ODK Central or KoboToolbox, where the form is"
 
 type reader struct {
 	form  *Form
@@ -120,7 +122,8 @@ func (r *reader) read(text []byte, skipped int) *diag.Problem {
 	}
 	switch {
 	case r.form.At.File == "":
-		return r.problem(0, "this is no XForm: it has no instance in a model", "a submission belongs into samples/; "+ToXForm)
+		return r.problem(0, "this is no XForm: it has no instance in a model",
+			"a submission belongs into samples/; "+ToXForm)
 	case r.form.ID == "":
 		p := diag.Problem{Code: codeForm, Place: r.form.At, Message: "the form has no id",
 			Hint: `write id="..." at the root of its instance (form_id in the settings of an XLSForm)`}
@@ -191,7 +194,8 @@ func (r *reader) broken(at int, text []byte, err error) *diag.Problem {
 var closedBy = regexp.MustCompile(`^element <(\S+)> closed by </(\S+)>$`)
 
 // jr are the files that a form names: pictures, sounds, lists of choices.
-var jr = regexp.MustCompile(`jr://(?:images?|audio|video|file|file-csv)/([^<>"'\r\n]+)|pulldata\(\s*(?:'|&apos;|&#39;|")([A-Za-z0-9_. -]+)(?:'|&apos;|&#39;|")`)
+var jr = regexp.MustCompile(`jr://(?:images?|audio|video|file|file-csv)/([^<>"'\r\n]+)` +
+	`|pulldata\(\s*(?:'|&apos;|&#39;|")([A-Za-z0-9_. -]+)(?:'|&apos;|&#39;|")`)
 
 // mentions notes the files that the form names, each once.
 func (r *reader) mentions() {

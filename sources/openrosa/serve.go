@@ -60,7 +60,8 @@ func Below(rest string) (a Asked, ok bool) {
 
 // Serve answers what was asked for of the forms of an address; base is the address as the phone knows it. It is
 // not ok when there is no such thing.
-func (s *Shelf) Serve(w http.ResponseWriter, r *http.Request, a Asked, forms []*Form, base string) (ok bool, err error) {
+func (s *Shelf) Serve(w http.ResponseWriter, r *http.Request, a Asked, forms []*Form, base string) (ok bool,
+	err error) {
 	w.Header().Set(versionHeader, spoken)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if a.File == "" {
@@ -144,7 +145,8 @@ func manifest(f *Form, media []Media, base string) ([]byte, error) {
 		Files   []file   `xml:"mediaFile"`
 	}{}
 	for _, m := range media {
-		list.Files = append(list.Files, file{m.Name, "md5:" + m.Hash, address(base, path.Join(MediaFolder(f.File), m.Name))})
+		list.Files = append(list.Files, file{m.Name, "md5:" + m.Hash,
+			address(base, path.Join(MediaFolder(f.File), m.Name))})
 	}
 	return document(list)
 }
@@ -232,7 +234,8 @@ const (
 // unhurried gives a phone on a poor line the time that it needs.
 func unhurried(w http.ResponseWriter, size int64) {
 	allowed := min(2*time.Minute+time.Duration(size/slowest)*time.Second, longest)
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(allowed)) // a connection that has none, in tests, needs none
+	// A connection that has none, in tests, needs none.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(allowed))
 }
 
 // Base gives the address that a phone knows, of a path below it as Culvert sees it: what proxies say of the name
@@ -260,7 +263,8 @@ func Base(r *http.Request, public, at string) string {
 		host += ":" + p
 	}
 	prefix := ""
-	if p := first(r.Header.Get("X-Forwarded-Prefix")); strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") && path.Clean(p) != "/" {
+	if p := first(r.Header.Get("X-Forwarded-Prefix")); strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") &&
+		path.Clean(p) != "/" {
 		prefix = (&url.URL{Path: path.Clean(p)}).EscapedPath()
 	}
 	return scheme + "://" + host + prefix + (&url.URL{Path: at}).EscapedPath()

@@ -285,8 +285,8 @@ func Twice(list []*Form, report func(diag.Diagnostic)) {
 		for _, o := range list[:i] {
 			if o.ID == f.ID && o.Version == f.Version {
 				report(diag.Diagnostic{Problem: diag.Problem{Code: codeForm, Place: f.At,
-					Message: fmt.Sprintf("%s has the id %q and the version %q, too: phones cannot tell them apart, and get only that one",
-						o.File, f.ID, f.Version),
+					Message: fmt.Sprintf("%s has the id %q and the version %q, too: phones cannot tell them apart, and get only "+
+						"that one", o.File, f.ID, f.Version),
 					Hint: "give one of them another version, or another id"},
 					Related: []diag.Related{{Place: o.At, Message: "the other form"}}})
 				break

@@ -69,7 +69,8 @@ type usedNonce struct {
 }
 
 func newDigests(now func() time.Time, shared func(ctx context.Context) ([]byte, error)) *digests {
-	return &digests{now: now, shared: shared, floor: now().Add(-nonceSkew), known: map[string]*list.Element{}, order: list.New()}
+	return &digests{now: now, shared: shared, floor: now().Add(-nonceSkew), known: map[string]*list.Element{},
+		order: list.New()}
 }
 
 // challenges gives what a caller is asked for, the better way first. Both name one nonce: there are

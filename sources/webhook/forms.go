@@ -66,7 +66,8 @@ func (h *Handler) handOutTo(w http.ResponseWriter, r *http.Request, e *endpoint,
 	routes := without(e.inNetwork(from), func(x *Route) bool { return len(x.Forms) == 0 })
 	switch {
 	case len(routes) == 0:
-		return &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"}
+		return &refusal{http.StatusForbidden, "this address may not send to this path",
+			"add its network to networks in the rule, if it should"}
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		return &refusal{http.StatusMethodNotAllowed, "forms are only read here", "submit to " + e.path}
@@ -96,8 +97,8 @@ func (h *Handler) handOutTo(w http.ResponseWriter, r *http.Request, e *endpoint,
 	address, _ := hosting(e.path)
 	base := openrosa.Base(r, *h.public.Load(), address)
 	if openrosa.Unreachable(r, base) {
-		h.config.Log.Warn("phones get addresses of forms that lead to this machine alone: have the proxy pass on the Host that it "+
-			"was called by, or set public_url in culvert.yaml", "path", e.path)
+		h.config.Log.Warn("phones get addresses of forms that lead to this machine alone: have the proxy pass on the Host "+
+			"that it was called by, or set public_url in culvert.yaml", "path", e.path)
 	}
 	found, err := h.shelf.Serve(w, r, asked, h.shelf.Forms(entries), base)
 	switch {
@@ -206,7 +207,8 @@ func finding(severity diag.Severity, code string, at diag.Place, message, hint s
 }
 
 // checkForm reports what is wrong with a form and the files beside it; nil when it cannot be handed out.
-func checkForm(file string, named diag.Place, at string, files sources.Files, report func(diag.Diagnostic)) *openrosa.Form {
+func checkForm(file string, named diag.Place, at string, files sources.Files,
+	report func(diag.Diagnostic)) *openrosa.Form {
 	text, err := files.Read(file)
 	if err != nil {
 		hint := diag.Suggest(path.Base(file), files.List(path.Dir(file)), "files")
@@ -260,7 +262,10 @@ func checkFields(r *rules.Rule, forms []*openrosa.Form, at diag.Place, report fu
 
 // fromForm tells whether a field is none of a form's questions, or one that there is.
 func fromForm(names []string, asked map[string]bool) bool {
-	if len(names) < 2 || names[0] != "form" || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "@") || strings.HasPrefix(n, "#") }) {
+	if len(names) < 2 || names[0] != "form" {
+		return true
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "@") || strings.HasPrefix(n, "#") }) {
 		return true
 	}
 	return names[1] == "meta" || asked[strings.Join(names[1:], "/")]
