@@ -93,7 +93,7 @@ func (p *Project) together() {
 	for _, r := range p.Rules {
 		plain = append(plain, r.Rule)
 	}
-	p.merge(checkTogether(plain, p.Library, p.Sources))
+	p.merge(append(checkTogether(plain, p.Library, p.Sources), p.circles()...))
 }
 
 // merge adds what the check of the rules against each other found. A warning of two rules waits until both are right:

@@ -117,8 +117,8 @@ func (s *Session) Check() func() diag.List {
 	for _, r := range s.project.Rules {
 		plain = append(plain, r.Rule)
 	}
-	kinds, library := s.loader.Sources, s.project.Library
-	return func() diag.List { return checkTogether(plain, library, kinds) }
+	kinds, library, circles := s.loader.Sources, s.project.Library, s.project.circles()
+	return func() diag.List { return append(checkTogether(plain, library, kinds), circles...) }
 }
 
 // Settle takes what Check found into the findings.

@@ -27,6 +27,7 @@ type (
 		FollowUp             bool // up to 2.40 as followup, which Go reads alike
 		AttributeOptionCombo string
 		AssignedUser         user
+		CreatedBy, UpdatedBy user
 		Geometry             json.RawMessage
 		DataValues           []pair
 	}
@@ -41,6 +42,8 @@ type (
 	entity struct {
 		TrackedEntity, TrackedEntityType, OrgUnit, CreatedAt, UpdatedAt string
 
+		CreatedBy, UpdatedBy user
+
 		Inactive    bool
 		Deleted     bool
 		Geometry    json.RawMessage
@@ -51,9 +54,9 @@ type (
 
 const (
 	eventFields = "event,program,programStage,enrollment,trackedEntity,orgUnit,status,occurredAt,scheduledAt,completedAt," +
-		"createdAt,updatedAt,deleted,followUp,followup,attributeOptionCombo,assignedUser,geometry," +
+		"createdAt,updatedAt,createdBy,updatedBy,deleted,followUp,followup,attributeOptionCombo,assignedUser,geometry," +
 		"dataValues[dataElement,value]"
-	entityFields = "trackedEntity,trackedEntityType,orgUnit,createdAt,updatedAt,inactive,deleted,geometry," +
+	entityFields = "trackedEntity,trackedEntityType,orgUnit,createdAt,updatedAt,createdBy,updatedBy,inactive,deleted,geometry," +
 		"attributes[attribute,value],enrollments[enrollment,program,orgUnit,status,enrolledAt,occurredAt,completedAt," +
 		"followUp,deleted,attributes[attribute,value],events[" + eventFields + "]]"
 )
@@ -77,7 +80,7 @@ func (m *maker) event(e *event) map[string]any {
 		"stage_name": m.name(sources.Stages, e.ProgramStage), "enrollment": e.Enrollment,
 		"tracked_entity": e.TrackedEntity, "status": e.Status, "occurred_at": e.OccurredAt,
 		"scheduled_at": e.ScheduledAt, "completed_at": e.CompletedAt, "created_at": e.CreatedAt,
-		"updated_at": e.UpdatedAt, "follow_up": e.FollowUp, "assigned_user": e.AssignedUser.Username,
+		"updated_at": e.UpdatedAt, "created_by": e.CreatedBy.Username, "updated_by": e.UpdatedBy.Username, "follow_up": e.FollowUp, "assigned_user": e.AssignedUser.Username,
 		"geometry": geometry(e.Geometry), "values": m.values(sources.DataElements, e.DataValues)}
 	m.place(body, e.OrgUnit)
 	m.combo(body, "attribute_option_combo", e.AttributeOptionCombo)
@@ -119,7 +122,8 @@ func (m *maker) entityItem(text json.RawMessage, program string) (item, error) {
 		enrollments = append(enrollments, one)
 	}
 	body := map[string]any{"dhis2": m.server, "id": t.TrackedEntity, "type": t.TrackedEntityType, "created_at": t.CreatedAt,
-		"updated_at": t.UpdatedAt, "inactive": t.Inactive, "geometry": geometry(t.Geometry),
+		"updated_at": t.UpdatedAt, "created_by": t.CreatedBy.Username, "updated_by": t.UpdatedBy.Username,
+		"inactive": t.Inactive, "geometry": geometry(t.Geometry),
 		"attributes": m.values(sources.Attributes, attributes), "enrollments": enrollments}
 	m.place(body, t.OrgUnit)
 	return item{t.TrackedEntity, t.UpdatedAt, t.Deleted, body}, nil

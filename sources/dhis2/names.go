@@ -86,7 +86,7 @@ func (Kind) Shape(t *rules.Trigger, c sources.Catalog) *expression.Shape {
 			"category_option_combo_code", "attribute_option_combo", "attribute_option_combo_name",
 			"attribute_option_combo_code", "value")
 		if r.Read == readValues {
-			add(fields, texts("comment", "created_at", "updated_at"))
+			add(fields, texts("comment", "created_at", "updated_at", "stored_by"))
 			fields["follow_up"] = expression.BooleanShape()
 		}
 		return expression.Object(fields)
@@ -110,7 +110,7 @@ func add(to, more map[string]*expression.Shape) {
 
 func eventShape(r *Rule, c sources.Catalog, alone bool) *expression.Shape {
 	fields := texts("id", "program", "stage", "stage_name", "enrollment", "tracked_entity", "org_unit", "org_unit_name",
-		"org_unit_code", "status", "occurred_at", "scheduled_at", "completed_at", "created_at", "updated_at",
+		"org_unit_code", "status", "occurred_at", "scheduled_at", "completed_at", "created_at", "updated_at", "created_by", "updated_by",
 		"attribute_option_combo", "attribute_option_combo_name", "attribute_option_combo_code", "assigned_user")
 	if alone {
 		add(fields, texts("dhis2"))
@@ -133,7 +133,8 @@ func eventShape(r *Rule, c sources.Catalog, alone bool) *expression.Shape {
 }
 
 func peopleShape(r *Rule, c sources.Catalog) *expression.Shape {
-	fields := texts("dhis2", "id", "type", "org_unit", "org_unit_name", "org_unit_code", "created_at", "updated_at")
+	fields := texts("dhis2", "id", "type", "org_unit", "org_unit_name", "org_unit_code", "created_at", "updated_at",
+		"created_by", "updated_by")
 	fields["inactive"], fields["geometry"] = expression.BooleanShape(), expression.Dynamic()
 	attributes := map[string]*expression.Shape{}
 	if p, _ := c.Find(sources.Programs, r.Program, ""); p != nil {

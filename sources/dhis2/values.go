@@ -34,7 +34,7 @@ type valueSet struct {
 type dataValue struct {
 	DataElement, Period, OrgUnit, CategoryOptionCombo, AttributeOptionCombo string
 
-	Value, Comment, Created, LastUpdated string
+	Value, Comment, Created, LastUpdated, StoredBy string
 
 	Followup bool
 	Deleted  bool
@@ -158,7 +158,7 @@ func (m *maker) value(v *dataValue, entered bool) item {
 	changed := utc(v.LastUpdated)
 	if entered { // analytics say of each value that it was made just now
 		body["comment"], body["follow_up"], body["created_at"] = v.Comment, v.Followup, utc(v.Created)
-		body["updated_at"] = changed
+		body["updated_at"], body["stored_by"] = changed, v.StoredBy
 	}
 	return item{id, changed, v.Deleted, body}
 }
