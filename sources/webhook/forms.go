@@ -96,7 +96,8 @@ func (h *Handler) handOutTo(w http.ResponseWriter, r *http.Request, e *endpoint,
 	}
 	address, _ := hosting(e.path)
 	base := openrosa.Base(r, *h.public.Load(), address)
-	if openrosa.Unreachable(r, base) {
+	if _, said := h.unreachable.Load(e.path); !said && openrosa.Unreachable(r, base) {
+		h.unreachable.Store(e.path, true)
 		h.config.Log.Warn("phones get addresses of forms that lead to this machine alone: have the proxy pass on the Host "+
 			"that it was called by, or set public_url in culvert.yaml", "path", e.path)
 	}

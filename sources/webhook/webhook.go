@@ -93,13 +93,15 @@ type Handler struct {
 	signed *keyMemory // signatures with a time, each of which is taken once
 	digest *digests
 
-	shelf     *openrosa.Shelf
-	public    atomic.Pointer[string] // the address of this Culvert, where the project says it
-	proxies   atomic.Pointer[[]netip.Prefix]
-	callers   crowd
-	waiting   *semaphore.Weighted // requests that wait for the outcome of their records
-	replacing sync.Mutex
-	open      map[string]bool // rules and paths that were warned of as they have no auth; guarded by replacing
+	shelf *openrosa.Shelf
+	// paths whose forms phones cannot reach by the addresses that they get; each is told of once
+	unreachable sync.Map
+	public      atomic.Pointer[string] // the address of this Culvert, where the project says it
+	proxies     atomic.Pointer[[]netip.Prefix]
+	callers     crowd
+	waiting     *semaphore.Weighted // requests that wait for the outcome of their records
+	replacing   sync.Mutex
+	open        map[string]bool // rules and paths that were warned of as they have no auth; guarded by replacing
 }
 
 // sinkRef is a sink that can be swapped as one word.
