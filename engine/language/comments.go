@@ -1,6 +1,12 @@
 package language
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// commentedOut is a line of YAML that was put into a comment as it stood, indented.
+var commentedOut = regexp.MustCompile(`^ {3,}(- )?[a-z_.]+:( |$)`)
 
 // Comments says in the language what the comments of a YAML file say, each by itself; all else stays,
 // also what is commented out in front of a comment of its own.
@@ -15,6 +21,9 @@ func (l *Language) Comments(yaml string) string {
 		}
 		parts := commentsOf(line)
 		for n, part := range parts[1:] {
+			if commentedOut.MatchString(part) {
+				continue
+			}
 			core := strings.TrimSpace(part)
 			parts[n+1] = strings.Replace(part, core, l.Text(core), 1)
 		}

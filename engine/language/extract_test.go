@@ -69,6 +69,7 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
 	"enrollment", "event", "relationship", "wrote",
+	"%s, mandatory", "%q is another word for it", "%d field", "%d fields",
 
 	"%s of %s: %s",
 	"when", "who", "did", "what", "why",

@@ -215,6 +215,8 @@ func TestComments(t *testing.T) {
 		"  # b: …   # waiting":                "  # b: …   # en attente",
 		"when: it's late # waiting":           "when: it's late # en attente",
 		"# yaml-language-server: $schema=x\n": "# yaml-language-server: $schema=x\n",
+		"#     waiting: x # waiting":          "#     waiting: x # en attente",
+		"#     waiting:\n#   - waiting:":      "#     waiting:\n#   - waiting:",
 		"id: trigger[\"#text\"] # waiting":    "id: trigger[\"#text\"] # en attente",
 	} {
 		if got := l.Comments(english); got != want {
