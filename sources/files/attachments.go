@@ -40,6 +40,17 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 	if w.Folder == "" {
 		return nil
 	}
+	return finder(w, env, false)
+}
+
+// Zipped finds the files that rows of tables from other machines name: those in the zip that the table came in. folder
+// is where the results of such tables lie.
+func Zipped(rule, folder string, env sources.AttachmentEnv) sources.AttachmentFinder {
+	return finder(WatchedRule{Rule: rule, Folder: folder, Done: filepath.Join(folder, "done"),
+		Failed: filepath.Join(folder, "failed")}, env, true)
+}
+
+func finder(w WatchedRule, env sources.AttachmentEnv, zipped bool) sources.AttachmentFinder {
 	in := inbox{dir: env.Inbox, now: time.Now}
 	taking, sums := new(sync.Mutex), &contentSums{known: map[string]string{}}
 	return func(_ any, fileID string) rules.Attachments {
@@ -55,7 +66,8 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 						return nil, "", noFile("is of a sample, beside which nothing was dropped", "drop the table with its files")
 					}}, nil
 			}
-			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking, sums: sums, finished: env.Finished}
+			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking, sums: sums, finished: env.Finished,
+				zipped: zipped}
 			return b.find()
 		}
 	}
@@ -75,6 +87,7 @@ type beside struct {
 	taking   *sync.Mutex // two rows may name one file
 	sums     *contentSums
 	finished func(id string) string // see sources.AttachmentEnv
+	zipped   bool                   // only a zip brings files along: what lies beside a table elsewhere is not fetched
 }
 
 // contentSums are the SHA-256 of files that rows name, so that one that many rows name is read once.
@@ -337,6 +350,10 @@ func (b beside) carry(from, taken string, keep bool) error {
 
 func (b beside) missing(where string, names []string) error {
 	hint := "put it there before the table, under the name that the row gives"
+	if b.zipped && where != "the zip" {
+		return noFile(fmt.Sprintf("names %q, which did not come with the table", b.rel),
+			"have the table and the files that its rows name put into one zip over there: what lies beside it is not fetched")
+	}
 	if near := diag.Nearest(path.Base(b.rel), names); len(near) > 0 {
 		hint = "there is " + diag.Names(near, "and") + ": correct the name, or put the file there before the table"
 	}

@@ -269,3 +269,37 @@ func TestRowsThatNameOneLargeFile(t *testing.T) { // measures what is allocated:
 		t.Errorf("it was read once more: %v, %v", again, err)
 	}
 }
+
+// A table from another machine brings what its rows name in its own zip; what lies beside it there did not come along,
+// and the row says what to do.
+func TestFilesInTheZipOfATableFromElsewhere(t *testing.T) {
+	t.Parallel()
+	d := newDropped(t)
+	d.find = Zipped("wounds", filepath.Join(d.dir, "received", "wounds"), sources.AttachmentEnv{Dir: d.dir,
+		Inbox: filepath.Join(d.dir, "inbox"), Finished: func(id string) string { return d.finished[id] }})
+	var packed strings.Builder
+	z := zip.NewWriter(&packed)
+	for name, text := range map[string]string{"wounds.csv": "id,photo\n1,1.jpg\n", "media/1.jpg": "one"} {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := d.take(d.write("received/wounds/wounds.zip", packed.String()))
+	if got := d.content(f.ID, "1.jpg"); got != "one" {
+		t.Errorf("in the zip: %s", got)
+	}
+	if got := d.content(f.ID, "2.jpg"); !strings.Contains(got, "is not in the zip") {
+		t.Errorf("not in the zip: %s", got)
+	}
+	f = d.take(d.write("received/wounds/other.csv", "id,photo\n1,1.jpg\n"))
+	if got := d.content(f.ID, "1.jpg"); !strings.HasPrefix(got, "!file-not-there") || !strings.Contains(got, "did not come with the table") {
+		t.Errorf("beside a table: %s", got)
+	}
+}

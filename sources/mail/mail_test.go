@@ -195,21 +195,27 @@ func TestTellsOfWhatCannotBeTaken(t *testing.T) {
 	}
 }
 
-// A line that breaks while a file is fetched costs a piece of it, not all.
+// A line that breaks while a file is fetched costs a piece of it, not all, and never its end.
 func TestGoesOnWhereALineBroke(t *testing.T) {
 	t.Parallel()
-	server, dir, s := mailtest.New(t), t.TempDir(), remotetest.NewSink()
-	text := "id\n" + strings.Repeat("0123456789abcde\n", 120_000)
-	server.Deliver(t, "INBOX", letter("1", csv("large.csv", text)).String(), morning)
-	server.Break.Store(900_000)
-	r := rule(remote.Leave)
-	r.MaxBytes = 4 << 20
-	run(t, server, dir, s, r)
-	if f := s.Taken(t); sourcetest.ReadFile(t, f.Path) != text {
-		t.Errorf("%d bytes came, and others than were there", f.Size)
-	}
-	if n := server.Logins.Load(); n < 2 {
-		t.Errorf("%d logins: it did not break", n)
+	for _, plain := range []bool{false, true} {
+		t.Run(map[bool]string{false: "base64", true: "as it is"}[plain], func(t *testing.T) {
+			t.Parallel()
+			server, dir, s := mailtest.New(t), t.TempDir(), remotetest.NewSink()
+			text := "id\r\n" + strings.Repeat("0123456789abcd\r\n", 120_000)
+			server.Deliver(t, "INBOX", letter("1", mailtest.Attachment{Name: "large.csv", Content: text, Plain: plain}).String(), morning)
+			server.Break.Store(900_000)
+			r := rule(remote.Leave)
+			r.MaxBytes = 4 << 20
+			run(t, server, dir, s, r)
+			f := s.Taken(t)
+			if got := sourcetest.ReadFile(t, f.Path); strings.TrimSuffix(got, "\r\n") != strings.TrimSuffix(text, "\r\n") {
+				t.Errorf("%d bytes came, and others than were there", f.Size)
+			}
+			if n := server.Logins.Load(); n < 2 {
+				t.Errorf("%d logins: it did not break", n)
+			}
+		})
 	}
 }
 

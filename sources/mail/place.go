@@ -153,7 +153,7 @@ func uidsOf(found imap.NumSet) (uids []imap.UID, ok bool) {
 
 func (p *place) tooMany() error {
 	return fmt.Errorf("the folder %s on %s holds more than %d mails: have the mail server lay those that are taken into a "+
-		"folder of their own, and name it in folder:", p.rule.Folder, p.host, maxMails)
+		"folder of their own, and name it as folder of the rule", p.rule.Folder, p.host, maxMails)
 }
 
 // headers asks who sent mails, and what they are about.
@@ -161,8 +161,8 @@ func (p *place) headers(uids []imap.UID) error {
 	section := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, Peek: true,
 		HeaderFields: []string{"From", "Subject", "Message-Id"}, Partial: &imap.SectionPartial{Size: maxHeader}}
 	p.conn.Bound(maxTold + headersAtOnce*maxHeader)
-	list, err := p.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true,
-		RFC822Size: true, BodySection: []*imap.FetchItemBodySection{section}}).Collect()
+	list, err := p.collect(p.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true,
+		RFC822Size: true, BodySection: []*imap.FetchItemBodySection{section}}))
 	if err != nil {
 		return p.problem("read who sent mails", err)
 	}
@@ -244,7 +244,9 @@ func (p *place) again(ctx context.Context) error {
 	select {
 	case <-p.client.Closed():
 	default:
-		return nil
+		if !p.broken {
+			return nil
+		}
 	}
 	validity := p.known.validity
 	p.close()
@@ -260,8 +262,8 @@ func (p *place) again(ctx context.Context) error {
 // structures asks what mails are made of.
 func (p *place) structures(uids []imap.UID) error {
 	p.conn.Bound(maxTold)
-	list, err := p.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true,
-		BodyStructure: &imap.FetchItemBodyStructure{Extended: true}}).Collect()
+	list, err := p.collect(p.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true,
+		BodyStructure: &imap.FetchItemBodyStructure{Extended: true}}))
 	if err != nil {
 		return p.problem("read what mails are made of", err)
 	}

@@ -101,8 +101,8 @@ func (p *place) fetch(l *listed, offset int64) ([]byte, error) {
 	section := &imap.FetchItemBodySection{Part: l.part.number, Peek: true,
 		Partial: &imap.SectionPartial{Offset: offset, Size: chunk}}
 	p.conn.Bound(maxTold)
-	list, err := p.client.Fetch(imap.UIDSetNum(l.mail.uid), &imap.FetchOptions{UID: true,
-		BodySection: []*imap.FetchItemBodySection{section}}).Collect()
+	list, err := p.collect(p.client.Fetch(imap.UIDSetNum(l.mail.uid), &imap.FetchOptions{UID: true,
+		BodySection: []*imap.FetchItemBodySection{section}}))
 	if err != nil {
 		return nil, p.problem("fetch "+l.part.name, err)
 	}

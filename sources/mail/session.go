@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/url"
@@ -34,6 +35,7 @@ type session struct {
 	client *imapclient.Client
 	delim  rune // between the folders of a path there
 	stop   func() bool
+	broken bool // it ended while something was read
 }
 
 // address is where a server listens.
@@ -254,4 +256,41 @@ func said(err error) error {
 		text = strings.ToValidUTF8(text[:longestSaid], "")
 	}
 	return fmt.Errorf("it says %q", strings.TrimSpace(string(answer.Type)+" "+text))
+}
+
+// collect reads what is fetched. It does without Collect of the client, which takes what a line that broke has left of
+// a text for the whole, and reads on in it while the client ends the connection.
+func (s *session) collect(cmd *imapclient.FetchCommand) ([]*imapclient.FetchMessageBuffer, error) {
+	var list []*imapclient.FetchMessageBuffer
+	for m := cmd.Next(); m != nil; m = cmd.Next() {
+		got := &imapclient.FetchMessageBuffer{SeqNum: m.SeqNum}
+		for item := m.Next(); item != nil; item = m.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				got.UID = item.UID
+			case imapclient.FetchItemDataInternalDate:
+				got.InternalDate = item.Time
+			case imapclient.FetchItemDataRFC822Size:
+				got.RFC822Size = item.Size
+			case imapclient.FetchItemDataBodyStructure:
+				got.BodyStructure = item.BodyStructure
+			case imapclient.FetchItemDataBodySection:
+				if item.Literal == nil {
+					continue
+				}
+				text, err := io.ReadAll(item.Literal)
+				if err == nil && int64(len(text)) != item.Literal.Size() {
+					err = io.ErrUnexpectedEOF // the line broke, which is no end of a file
+				}
+				if err != nil {
+					s.broken = true // nothing more is read from it
+					_ = s.conn.Close()
+					return nil, err
+				}
+				got.BodySection = append(got.BodySection, imapclient.FetchBodySectionBuffer{Section: item.Section, Bytes: text})
+			}
+		}
+		list = append(list, got)
+	}
+	return list, cmd.Close()
 }

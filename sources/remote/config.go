@@ -137,6 +137,13 @@ func (k Kind) Sample(t *rules.Trigger, at string, text []byte, limit int) ([]any
 	return tabular.Sample(at, text, k.FileFormat(t), limit)
 }
 
+// Attachments finds the files that rows name in the zip that their table came in.
+func (k Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv) sources.AttachmentFinder {
+	r := k.Rule(t, func(diag.Diagnostic) {})
+	r.Rule = rule
+	return files.Zipped(rule, r.localFolder(env.Dir), env)
+}
+
 // HeaderRow guesses in which row of a sample the names of the columns stand.
 func (Kind) HeaderRow(at string, text []byte) int { return tabular.HeaderRow(at, text) }
 
