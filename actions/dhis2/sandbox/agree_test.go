@@ -25,8 +25,8 @@ var recordedOn = time.Date(2026, 11, 29, 20, 0, 0, 0, time.UTC)
 // recorded are the exchanges under testdata/agree by family and version, with how many of them must
 // agree. Scenarios were written by hand; random work is the first third of a day of it; more is
 // about files, links, shapes, owners, flags and lists, on top of further metadata; analytics are what is aggregated;
-// odd is what hardly
-// anybody asks: all orders and filters, values of the wrong kind, parameters that do not fit.
+// later is random work in which the sandbox once answered otherwise; odd is what hardly anybody asks: all orders and
+// filters, values of the wrong kind, parameters that do not fit.
 var recorded = []struct {
 	family, version string
 	more            []string
@@ -44,6 +44,8 @@ var recorded = []struct {
 	{"more", "2.43", []string{"testdata/tamala-more-2.43.json"}, 211},
 	{"analytics", "2.42", nil, 106},
 	{"analytics", "2.43", nil, 107},
+	{"later", "2.42", nil, 19},
+	{"later", "2.43", nil, 27},
 	{"odd", "2.42", nil, 1064},
 	{"odd", "2.43", nil, 1059},
 }

@@ -268,3 +268,34 @@ func TestOwnersOfOneProgram(t *testing.T) {
 		}
 	}
 }
+
+// TestBatchOfValues writes all values or none where nobody looked what is there: up to 2.42 they go to the database in
+// one piece.
+func TestBatchOfValues(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Options{Version: "2.42"})
+	value := func(unit, v string) m {
+		return m{"dataElement": "hDcgGqsTAYb", "period": "202603", "orgUnit": unit, "value": v}
+	}
+	send := func(query string, values ...any) int {
+		status, _ := s.do("POST", "/api/dataValueSets"+query, m{"dataValues": values})
+		return status
+	}
+	const there, fresh = "ygq0iefHYLW", "pCiit226mCR"
+	if status := send("", value(there, "4")); status != 200 {
+		t.Fatal(status)
+	}
+	if status := send("?skipExistingCheck=true", value(fresh, "5"), value(there, "6")); status != 409 {
+		t.Errorf("a value that is there is written again: %d", status)
+	}
+	read := func(unit string) int {
+		status, _ := s.do("GET", "/api/dataValues?de=hDcgGqsTAYb&pe=202603&ou="+unit, nil)
+		return status
+	}
+	if read(there) != 200 || read(fresh) != 409 {
+		t.Errorf("of a batch that failed something was written: %d", read(fresh))
+	}
+	if status := send("?skipExistingCheck=true", value(fresh, "5")); status != 200 || read(fresh) != 200 {
+		t.Errorf("a batch that does not fail: %d, %d", status, read(fresh))
+	}
+}

@@ -146,8 +146,9 @@ type valueImport struct {
 	period  string           // the period and the org unit of the set, which go before those of its values
 	unit    *catalog.OrgUnit //
 	// what this import created: it goes to the database in one piece at the end, so that nothing finds it before
-	added  map[store.ValueKey]bool
-	failed error // the import broke off
+	added   map[store.ValueKey]bool
+	pending []*store.DataValue // that are written last, all or none, where nobody looked what is there
+	failed  error              // the import broke off
 }
 
 func (v *valueImport) find(kind, id string) string { return v.c.Find(kind, v.o.scheme(kind), id) }
@@ -183,12 +184,15 @@ func (v *valueImport) run(set *valueSet) {
 			return
 		}
 	}
+	for _, n := range v.pending {
+		v.st.PutValue(n)
+	}
 	if len(v.sum.Conflicts) > 0 {
 		v.sum.Status = "WARNING"
 	}
 }
 
-// fail is an import that broke off: what was written before stays, but is not told.
+// fail is an import that broke off: what was written before stays, but is not told. What is pending is not written.
 func (v *valueImport) fail(err error) {
 	*v.sum = *newSummary(v.o.shown())
 	v.sum.Status, v.sum.Description = "ERROR", "The import process failed: "+err.Error()
@@ -347,7 +351,11 @@ func (v *valueImport) write(d *datum) {
 }
 
 func (v *valueImport) keep(n *store.DataValue) {
-	if !v.o.dryRun {
+	switch {
+	case v.o.dryRun:
+	case v.o.skipExisting:
+		v.pending = append(v.pending, n)
+	default:
 		v.st.PutValue(n)
 	}
 }

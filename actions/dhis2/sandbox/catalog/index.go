@@ -251,6 +251,9 @@ func (c *Catalog) indexUsers() {
 		}
 		if u.Username == AdminName {
 			u.Password = adminPassword
+			if Str(o, "code") == "" {
+				o["code"] = AdminName
+			}
 			u.Authorities["ALL"] = true
 		}
 		u.Super = u.Authorities["ALL"]

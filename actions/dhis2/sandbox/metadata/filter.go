@@ -191,13 +191,13 @@ func (c condition) holds(v any) bool {
 		return strings.Contains(text, c.value)
 	case "ilike":
 		return strings.Contains(lower, value)
-	case "$like", "startsWith":
+	case "$like":
 		return strings.HasPrefix(text, c.value)
-	case "$ilike":
+	case "$ilike", "startsWith":
 		return strings.HasPrefix(lower, value)
-	case "like$", "endsWith":
+	case "like$":
 		return strings.HasSuffix(text, c.value)
-	case "ilike$":
+	case "ilike$", "endsWith":
 		return strings.HasSuffix(lower, value)
 	case "token":
 		for _, word := range strings.Fields(value) {

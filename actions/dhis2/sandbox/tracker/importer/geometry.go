@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -12,6 +13,18 @@ import (
 // geometryDepth is how deep the coordinates of each type of geometry are nested.
 var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2,
 	"MultiPolygon": 3}
+
+// degree is a number of a place, which DHIS2 writes with a fraction always: 31.0.
+type degree float64
+
+// MarshalJSON writes a number of a place.
+func (g degree) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(float64(g))
+	if err == nil && !bytes.ContainsAny(text, ".e") {
+		text = append(text, ".0"...)
+	}
+	return text, err
+}
 
 func (d *bundleDecoder) geometry(n *jsontree.Node) json.RawMessage {
 	v := n.Get("geometry")
@@ -66,13 +79,13 @@ func (d *bundleDecoder) coordinates(n *jsontree.Node, depth int, closed bool) (a
 				"\"com.fasterxml.jackson.databind.JsonNode.get(int)\" is null")
 			return nil, false
 		}
-		out := make([]float64, 2)
+		out := make([]degree, 2)
 		for i := range out {
 			f, err := strconv.ParseFloat(n.Items[i].Text, 64)
 			if err != nil || math.IsInf(f, 0) {
 				f = 0 // as DHIS2's parser: what is no number counts as zero
 			}
-			out[i] = f
+			out[i] = degree(f)
 		}
 		return out, true
 	}
