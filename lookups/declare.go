@@ -38,8 +38,9 @@ func CommonFields() []settings.Field {
 	return []settings.Field{
 		{Name: "take", Type: settings.Word, Words: []string{"all"}, LeftOut: "the one that is found",
 			Doc: "`all` for the list of all that is found"},
-		{Name: "cache", Type: settings.Duration, LeftOut: "it is asked for with every batch", Most: maxCache,
-			Doc: "how long an answer may be used again, such as 10m"},
+		{Name: "cache", Type: settings.Duration, Most: maxCache,
+			LeftOut: "10m for lists that are read whole; everything else is asked for with every batch",
+			Doc:     "how long an answer may be used again, such as 10m"},
 	}
 }
 
@@ -59,6 +60,20 @@ func ReadCommon(r settings.Reader, kind string) Common {
 	}
 	return c
 }
+
+// listsKept is how long a list that is read whole is kept where the rule does not say: read with every batch, a long one
+// would be read all day.
+const listsKept = 10 * time.Minute
+
+// KeepList has a list that is read whole kept, where cache does not say how long.
+func (c *Common) KeepList(r settings.Reader) {
+	if !r.Has("cache") {
+		c.Long = listsKept
+	}
+}
+
+// LongestReading bounds how long the pages of one lookup may come, each in time: the batch waits for them.
+const LongestReading = 15 * time.Minute
 
 // sampleShape is the shape of what a lookup finds, as its sample says.
 func sampleShape(s *yamlnode.Node) *expression.Shape {

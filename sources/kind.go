@@ -246,6 +246,14 @@ func TriggerKind(k Kind) rules.TriggerKind {
 	return rules.TriggerKind{Name: k.Name()}
 }
 
+// Peeking is a Kind that can show records of its source and leave everything as it is.
+type Peeking interface {
+	Kind
+	// Peek reads at most limit records of a trigger that has passed Check, as a run would deliver them, the newest
+	// where the source can tell. It keeps nothing, and changes nothing over there. None is no error.
+	Peek(ctx context.Context, b Bound, env Env, limit int) ([]any, error)
+}
+
 // Named gives a kind by its name, nil when there is none.
 func Named(kinds []Kind, name string) Kind {
 	for _, k := range kinds {

@@ -5,7 +5,7 @@ import "github.com/spf13/cobra"
 // commands lists every command, in the order that help shows them: the way of a project from beginning to running.
 func (a *app) commands() []func() *cobra.Command {
 	return []func() *cobra.Command{
-		a.initCommand, a.syncCommand, a.notifyCommand, a.metadataCommand, a.newCommand, a.validateCommand, a.explainCommand,
+		a.initCommand, a.syncCommand, a.notifyCommand, a.metadataCommand, a.newCommand, a.sampleCommand, a.validateCommand, a.explainCommand,
 		a.schemaCommand, a.fmtCommand,
 		a.lspCommand, a.studioCommand, a.convertCommand, a.manCommand,
 		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.serviceCommand, a.importCommand,

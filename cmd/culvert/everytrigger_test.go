@@ -31,22 +31,8 @@ import (
 // TestEveryTrigger runs the example with a rule for every way that records come in, each with its
 // real input, and looks at what is in DHIS2 then.
 func TestEveryTrigger(t *testing.T) {
-	dir := exampleProject(t, "triggers")
-	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
-		t.Fatal(err)
-	}
-	_, url := startSandbox(t, dir)
-	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
-	defer outside.Close()
-	partner, store, box := putEverything(t, dir)
-	listen := freePort(t)
-	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
-		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
-		"REDCAP_URL="+outside.URL+"/redcap", "REDCAP_TOKEN=token", "RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
-		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
-		"ODK_URL="+outside.URL, "ODK_PASSWORD=key", "SFTP_URL=sftp://"+partner.Address, "SFTP_PASSWORD="+sftptest.Password,
-		"SFTP_HOST_KEY="+partner.HostKey, "S3_URL="+store.URL, "S3_ACCESS_KEY="+s3test.AccessKey,
-		"S3_SECRET_KEY="+s3test.SecretKey, "MAIL_URL=imaps://"+box.Address, "MAIL_PASSWORD="+mailtest.Password)
+	w := everyTrigger(t)
+	dir, url, listen, env, partner, store, box := w.dir, w.url, w.listen, w.env, w.partner, w.store, w.box
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
@@ -54,10 +40,8 @@ func TestEveryTrigger(t *testing.T) {
 	edit(t, dir, "rules/sftp.yaml", "stable_for: 1m", "stable_for: 1s\n    every: 5s")
 	edit(t, dir, "rules/s3.yaml", "after: tag", "after: tag\n    every: 5s")
 	edit(t, dir, "rules/mail.yaml", "subject: malaria", "subject: malaria\n    every: 5s")
-	edit(t, dir, "culvert.yaml", "username: data@ministry.example.org", "username: data@ministry.example.org\n    ca_file: "+box.CAFile)
 	registry := registryDatabase(t, dir)
 	dropEverything(t, dir)
-	culvert(t, env, dir, "sync")
 	culvert(t, env, dir, "validate")
 	c := start(t, env, dir)
 	defer func() {
@@ -88,6 +72,39 @@ func TestEveryTrigger(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// everywhere is the example with a rule for every trigger, and what its rules ask.
+type everywhere struct {
+	dir, url, listen string
+	env              []string
+	partner          *sftptest.Server
+	store            *s3test.Store
+	box              *mailtest.Server
+}
+
+// everyTrigger lays down the example, with all that its rules ask.
+func everyTrigger(t *testing.T) everywhere {
+	t.Helper()
+	dir := exampleProject(t, "triggers")
+	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
+		t.Fatal(err)
+	}
+	_, url := startSandbox(t, dir)
+	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
+	t.Cleanup(outside.Close)
+	partner, store, box := putEverything(t, dir)
+	listen := freePort(t)
+	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
+		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
+		"REDCAP_URL="+outside.URL+"/redcap", "REDCAP_TOKEN=token", "RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
+		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
+		"ODK_URL="+outside.URL, "ODK_PASSWORD=key", "SFTP_URL=sftp://"+partner.Address, "SFTP_PASSWORD="+sftptest.Password,
+		"SFTP_HOST_KEY="+partner.HostKey, "S3_URL="+store.URL, "S3_ACCESS_KEY="+s3test.AccessKey,
+		"S3_SECRET_KEY="+s3test.SecretKey, "MAIL_URL=imaps://"+box.Address, "MAIL_PASSWORD="+mailtest.Password)
+	edit(t, dir, "culvert.yaml", "username: data@ministry.example.org", "username: data@ministry.example.org\n    ca_file: "+box.CAFile)
+	culvert(t, env, dir, "sync")
+	return everywhere{dir, url, listen, env, partner, store, box}
 }
 
 // wantedEvents counts the cases of the inputs by their age, which tells the inputs apart.
@@ -340,7 +357,7 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 		return
 	case strings.HasPrefix(r.URL.Path, "/api/v2/assets/") && r.Header.Get("Authorization") == "Token key":
 		results := []any{}
-		if strings.Contains(r.URL.Query().Get("query"), `{"$gt":0}`) {
+		if strings.Contains(r.URL.Query().Get("query"), `{"$gt":0}`) || r.URL.Query().Get("sort") == `{"_id":-1}` {
 			results = append(results, map[string]any{
 				"_id": 7, "_uuid": "u-7", "meta/rootUuid": "uuid:u-7", "_submission_time": "2026-03-05T10:00:00",
 				"today":         "2026-03-05",

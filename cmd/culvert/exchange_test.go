@@ -316,6 +316,7 @@ func TestExchange(t *testing.T) {
 				return cmp.Diff([]string{"10 11 12 14 16 70 80", "hDcgGqsTAYb=5 " + regionalElement + "=5"},
 					[]string{regional.ages(t, mode, list), values()})
 			})
+			sampleOfAServer(t, env, dir)
 		})
 	}
 }
@@ -362,4 +363,30 @@ func TestAnalyticsExchange(t *testing.T) {
 	enter(globalFund, "26")
 	national.send(t, "resourceTables/analytics", nil)
 	eventually(t, func() string { return cmp.Diff("2026Q1 a2sIfwAcvSt=26, 2026Q1 xqO8Wj36hca=40", values()) })
+}
+
+// sampleOfAServer makes samples of what another server has, and begins a rule with one: names of its metadata stay, and
+// so do statuses; ids of people and dates do not.
+func sampleOfAServer(t *testing.T, env []string, dir string) {
+	t.Helper()
+	culvert(t, env, dir, "sample", "cases-to-region", "--to", "samples/real-case.json")
+	text := string(sampleOf(t, dir, "real-case.json"))
+	for _, want := range []string{`"dhis2": "national"`, `"stage_name": "Malaria case"`, `"Case age (years)": 10`,
+		`"org_unit_name": "Coral Health Centre"`, `"status": "COMPLETED"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing: %s", want, text)
+		}
+	}
+	if strings.Contains(text, "caseNumber") {
+		t.Errorf("the event can be told: %s", text)
+	}
+	culvert(t, env, dir, "new", "report-again", "--server", "regional", "--data-set", "Malaria monthly report", "--trigger",
+		"dhis2: {server: national, read: data_values, data_set: Malaria monthly report, org_unit: Coast}")
+	rule, err := os.ReadFile(filepath.Join(dir, "rules", "report-again.yaml"))
+	if err != nil || !strings.Contains(string(rule), "server: regional") || !strings.Contains(string(rule), "read: data_values") {
+		t.Errorf("%s %v", rule, err)
+	}
+	if text := string(sampleOf(t, dir, "report-again.json")); !strings.Contains(text, `"period": "202603"`) {
+		t.Errorf("a period tells nobody: %s", text)
+	}
 }

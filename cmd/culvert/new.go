@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) newCommand() *cobra.Command {
-	var program, stage, dataSet, sample, server, address, folder, connection, trigger string
+	var program, stage, dataSet, given, server, address, folder, connection, trigger string
 	var definition formFlags
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
@@ -35,11 +35,19 @@ filled in. Then the rule is checked, and a test is written of what it makes of t
 
 With --form, the definition of the form says what questions ask, in each of its languages, what they
 may be answered with, and which groups repeat: an XLSForm (.xlsx), an XForm (.xml), an asset of
-KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is made from it.`,
+KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is made from it.
+
+Where --trigger is a whole trigger, as a rule names it, a few records are read from the source, and become
+the sample, with what may tell whom they are about replaced. So a rule begins from a form or an entity list
+of ODK Central, a project of KoboToolbox, forms or cases of CommCare, a program or data set of another
+server of DHIS2, a query, a web API, or files of a partner.`,
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
 			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
 			"--folder drop/malaria\n  culvert new cases --program Malaria --sample samples/cases.csv --connection partner " +
-			"--folder outgoing\n  culvert new cases --program Malaria --sample samples/kobo.json --trigger kobo",
+			"--folder outgoing\n  culvert new cases --program Malaria --sample samples/kobo.json --trigger kobo" +
+			"\n  culvert new people --program \"Antenatal care\" --trigger \"odk: {connection: central, project: 3, " +
+			"entity_list: people}\"\n  culvert new exchange --data-set \"Malaria monthly report\" --trigger " +
+			"\"dhis2: {server: regional, read: data_values, data_set: Malaria, org_unit: Coral}\"",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !ruleName.MatchString(args[0]) {
@@ -48,8 +56,8 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if (program == "") == (dataSet == "") {
 				return errors.New("name a program with --program, or a data set with --data-set")
 			}
-			r := scaffold.Request{Name: args[0], Sample: sample, Trigger: "webhook", Address: address}
-			if connection != "" || folder != "" || strings.HasSuffix(sample, ".csv") || strings.HasSuffix(sample, ".xlsx") {
+			r := scaffold.Request{Name: args[0], Sample: given, Trigger: "webhook", Address: address}
+			if connection != "" || folder != "" || strings.HasSuffix(given, ".csv") || strings.HasSuffix(given, ".xlsx") {
 				r.Trigger, r.Address = "files", folder
 			}
 			if r.Address == "" {
@@ -62,8 +70,15 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if err != nil {
 				return err
 			}
-			if err := placeOf(p, &r, trigger, connection, folder, address); err != nil {
-				return err
+			whole := strings.Contains(trigger, ":")
+			if whole && (given != "" || address != "" || connection != "" || folder != "") {
+				return errors.New("a whole --trigger says where records come from: leave out --sample, --path, --connection and " +
+					"--folder")
+			}
+			if !whole {
+				if err := placeOf(p, &r, trigger, connection, folder, address); err != nil {
+					return err
+				}
 			}
 			if err := aim(p, &r, server, program, stage, dataSet); err != nil {
 				return err
@@ -72,12 +87,17 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if _, err := os.Stat(file); err == nil {
 				return fmt.Errorf("%s is there already; nothing was changed", file)
 			}
+			if whole {
+				if err := a.pulled(c.Context(), p, &r, trigger); err != nil {
+					return err
+				}
+			}
 			if err := a.readForm(p.Dir, definition, &r); err != nil {
 				return err
 			}
-			sample = r.Sample
-			if sample != "" {
-				if r.Bodies, r.Header, err = a.loader.DraftSample(p.Dir, r.Trigger, sample); err != nil {
+			given = r.Sample
+			if given != "" && r.Config == "" {
+				if r.Bodies, r.Header, err = a.loader.DraftSample(p.Dir, r.Trigger, given); err != nil {
 					return err
 				}
 			}
@@ -92,19 +112,20 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			if err := writeFile(file, []byte(draft.Text)); err != nil {
 				return err
 			}
-			return a.reportNew(c.Context(), file, path.Join(project.RulesDir, args[0]+".yaml"), draft, sample)
+			return a.reportNew(c.Context(), file, path.Join(project.RulesDir, args[0]+".yaml"), draft, given)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&program, "program", "", "name, code or uid of a program")
 	f.StringVar(&stage, "stage", "", "name, code or uid of one of its stages; default: the first")
 	f.StringVar(&dataSet, "data-set", "", "name, code or uid of a data set")
-	f.StringVar(&sample, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
+	f.StringVar(&given, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
 	f.StringVar(&address, "path", "", "the webhook's path")
 	f.StringVar(&folder, "folder", "", "the folder where files are dropped, or lie over there")
 	f.StringVar(&connection, "connection", "", "a connection of culvert.yaml from which records are taken")
 	f.StringVar(&trigger, "trigger", "", "how records come: "+strings.Join(wayNames(), ", ")+
-		"; default: what the sample, --folder and --connection say")
+		"; default: what the sample, --folder and --connection say; or a whole one, to read a sample from: \"kobo: "+
+		"{connection: kobo, asset: aQ2w…}\"")
 	definition.add(f)
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
@@ -185,6 +206,9 @@ func aim(p *project.Project, r *scaffold.Request, server, program, stage, dataSe
 		return errors.New("there is no metadata yet: run `culvert sync`; or name a server of culvert.yaml with --server")
 	}
 	r.Index = p.Indexes[s.Name]
+	if home := p.Config.ServerNamed(""); home == nil || home.Name != s.Name {
+		r.Server = s.Name
+	}
 	var ambiguous, near []string
 	switch {
 	case dataSet != "":

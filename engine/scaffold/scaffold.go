@@ -23,6 +23,9 @@ type Request struct {
 	Connection string // of culvert.yaml that they come from, where they come from one
 	Forms      string // the form that phones get, as the rule is to name it; empty: none
 	Address    string // path of the webhook, folder of the files
+	Config     string // the trigger as it is written, where it asks for its records; instead of Connection and Address
+	Rows       bool   // with Config: the records are rows of files
+	Server     string // of culvert.yaml, that is written to; empty: the default one
 	Sample     string // path of the sample, as the rule is to name it
 	Bodies     []any  // the records of the sample
 	Header     int    // the row with the names of its columns; up to 1: the first

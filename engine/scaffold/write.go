@@ -17,6 +17,9 @@ import (
 func (w *writer) write() {
 	w.line("# yaml-language-server: $schema=../schemas/rule.schema.json")
 	w.line("rule: %s", yamlnode.Text(w.Name))
+	if w.Server != "" {
+		w.line("server: %s", yamlnode.Text(w.Server))
+	}
 	w.trigger()
 	if w.id.expr != "" {
 		w.line("id: %s # %s", yamlnode.Text(w.id.expr), w.id.reason)
@@ -53,6 +56,10 @@ func (w *writer) missing(what string) { w.draft.Missing = append(w.draft.Missing
 func (w *writer) trigger() {
 	w.line("trigger:")
 	switch {
+	case w.Config != "":
+		for line := range strings.Lines(w.Config) {
+			w.line("  %s", strings.TrimRight(line, "\r\n"))
+		}
 	case w.Way.example != "":
 		w.fromExample()
 	case w.ofFiles():
@@ -65,7 +72,7 @@ func (w *writer) trigger() {
 	default:
 		w.line("  webhook: {path: %s}", yamlnode.FlowText(w.Address))
 	}
-	if w.ofFiles() {
+	if w.ofFiles() && w.Config == "" {
 		if w.Header > 1 {
 			w.line("    header: %d # the names of the columns stand below a title", w.Header)
 		}
@@ -82,7 +89,7 @@ func (w *writer) trigger() {
 }
 
 // ofFiles tells whether the records are rows of files.
-func (w *writer) ofFiles() bool { return w.Trigger == "files" || w.Way.Rows }
+func (w *writer) ofFiles() bool { return w.Trigger == "files" || w.Way.Rows || w.Rows }
 
 // read are the fields that the rule reads, by their expressions.
 func (w *writer) read() map[string]bool {

@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/lookups/lookupstest"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -321,9 +323,43 @@ func TestTables(t *testing.T) {
 	if r := h.requests(); len(r) != 2 {
 		t.Errorf("%v", r)
 	}
+	// A list is kept for ten minutes where the rule does not say how long.
+	kept := compile(t, "in: commcare.lookup_tables, lookup_table: clinics, where: {code: trigger.c, dhis_id: trigger.n}")
+	if long, each := kept.Cache(); long != 10*time.Minute || each {
+		t.Error(long, each)
+	}
 	none := compile(t, "in: commcare.lookup_tables, lookup_table: clinicz, where: {code: trigger.c}")
 	if got := short(lookupstest.Ask(t, d, none, []string{"code"}, []string{"K1"})); got != "lookup-refused 0s" {
 		t.Errorf("a table that is not there: %q", got)
+	}
+}
+
+// TestEndlessPages ends a lookup whose pages come and come, each in time.
+func TestEndlessPages(t *testing.T) {
+	t.Parallel()
+	for _, lookup := range []string{"in: commcare.lookup_tables, lookup_table: clinics, where: {code: trigger.c}",
+		"in: commcare.cases, where: {national_id: trigger.c}"} {
+		var n atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) > 3 {
+				<-r.Context().Done() // as slow as its limit allows
+				return
+			}
+			next := fmt.Sprintf("http://%s%s?page=%d", r.Host, r.URL.Path, n.Load())
+			reply(w, map[string]any{"meta": map[string]any{"next": next}, "next": next, "cases": []any{}, "objects": []any{}})
+		}))
+		t.Cleanup(server.Close)
+		f := Kind{}.New(lookups.Env{Now: time.Now, Connection: lookupstest.Connections(sources.Connection{Name: "hq",
+			URL: server.URL + "/a/demo/", Domain: "demo", Username: "u", APIKey: "k"})}).(*finder)
+		f.longest = 300 * time.Millisecond
+		t.Cleanup(f.Close)
+		answers, err := f.Find(t.Context(), compile(t, lookup), []rules.Question{{Fields: []string{"code"}, Values: []string{"K1"}}})
+		if len(answers) > 0 {
+			err = answers[0].Err
+		}
+		if err == nil || !strings.Contains(err.Error(), "no end of pages") {
+			t.Errorf("%s: %v after %d pages", lookup, err, n.Load())
+		}
 	}
 }
 

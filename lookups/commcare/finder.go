@@ -2,16 +2,20 @@ package commcare
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/httpget"
 )
@@ -21,13 +25,15 @@ func (Kind) New(env lookups.Env) lookups.Finder {
 	if env.Log == nil {
 		env.Log = slog.New(slog.DiscardHandler)
 	}
-	return &finder{env: env, http: httpget.NewHTTP(), several: map[string]bool{}}
+	return &finder{env: env, http: httpget.NewHTTP(), several: map[string]bool{}, longest: lookups.LongestReading}
 }
 
 type finder struct {
 	env   lookups.Env
 	http  *http.Client
 	lists lookups.Lists // by what is asked for
+
+	longest time.Duration // that the pages of one question may come
 
 	mu      sync.Mutex
 	several map[string]bool // by the connection: whether it finds cases by one of several values
@@ -86,13 +92,12 @@ func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.
 	now := c.env.Now()
 	l := c.lists.Get(c.asked.Same(), now)
 	if l == nil {
-		var rows []any
-		var err error
-		if c.asked.Collection == tables {
-			rows, err = c.api.Table(ctx, c.asked.Table)
-		} else {
-			rows, err = c.api.Locations(ctx)
-		}
+		rows, err := c.within(ctx, func(ctx context.Context) ([]any, error) {
+			if c.asked.Collection == tables {
+				return c.api.Table(ctx, c.asked.Table)
+			}
+			return c.api.Locations(ctx)
+		})
 		if err != nil {
 			return nil, lookups.OfHTTP(err)
 		}
@@ -104,6 +109,22 @@ func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.
 		answers[i].Found = l.Find(q, cell)
 	}
 	return answers, nil
+}
+
+// errEndless ends the reading of pages that come and come, each in time.
+var errEndless = errors.New("the pages have no end")
+
+// within bounds how long all pages of one question may take together: the batch waits for them.
+func (c *call) within(ctx context.Context, read func(context.Context) ([]any, error)) ([]any, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.longest, errEndless)
+	defer cancel()
+	found, err := read(ctx)
+	if err != nil && context.Cause(ctx) == errEndless { //nolint:errorlint // it is the cause itself
+		return nil, &httpget.Error{Problem: diag.Problem{
+			Message: fmt.Sprintf("CommCare HQ gives no end of pages within %s", c.longest),
+			Hint:    "say more of what is looked for, such as case_type:, or look at how large the table is"}}
+	}
+	return found, err
 }
 
 func cell(row any, field string) []any {
@@ -175,7 +196,7 @@ func (c *call) findsSeveral(ctx context.Context, questions []rules.Question) (bo
 // part asks one request for some of the questions.
 func (c *call) part(ctx context.Context, questions []rules.Question, part []int, answers []actions.Answer) {
 	lookups.Halved(part, answers, false, func(part []int) error {
-		found, err := c.ask(ctx, questions, part)
+		found, err := c.within(ctx, func(ctx context.Context) ([]any, error) { return c.ask(ctx, questions, part) })
 		if err != nil {
 			return err
 		}

@@ -105,6 +105,9 @@ func (Kind) Compile(collection string, r settings.Reader, _ func(string) (rules.
 	case tables:
 		a.Table = r.Text("lookup_table")
 	}
+	if a.isList() {
+		a.KeepList(r)
+	}
 	groups := lookups.Where(r.Config)
 	a.Whole = len(groups) == 0 && a.isList() && a.All
 	for _, g := range groups {

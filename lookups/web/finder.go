@@ -8,13 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/httpget"
+	"github.com/culvert/culvert/sources/tree"
 )
 
 // New implements lookups.Kind.
@@ -32,7 +32,6 @@ type finder struct {
 const (
 	maxBytes   = 32 << 20  // of one reply
 	maxAll     = 128 << 20 // of all pages
-	maxReading = 15 * time.Minute
 	maxMemory  = 192 << 20 // of one decoded reply
 	maxDepth   = 64
 	maxPages   = 1000
@@ -135,7 +134,7 @@ func (c *call) part(ctx context.Context, questions []rules.Question, part []int,
 
 // read reads a reply, and its further pages, and gives its items.
 func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxReading, errEndless)
+	ctx, cancel := context.WithTimeoutCause(ctx, lookups.LongestReading, errEndless)
 	defer cancel()
 	var items []any
 	size, seen := 0, map[string]bool{}
@@ -164,7 +163,11 @@ func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error
 		if err != nil {
 			return nil, err
 		}
-		if items = append(items, c.asked.Items.Items(v)...); len(items) > maxItems {
+		found := c.asked.Items.Items(v)
+		if len(found) == 0 && (c.asked.isList() || c.asked.Batch > 1) && !c.asked.Items.Names(v) && !tree.SaysNone(v) {
+			return nil, noList(at, v)
+		}
+		if items = append(items, found...); len(items) > maxItems {
 			return nil, tooMuch(at, "gives more items than are taken")
 		}
 		next := c.next(reply, v)
@@ -178,8 +181,18 @@ func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error
 	return nil, tooMuch(at, "gives more pages than are read")
 }
 
+// noList says that a reply is another one than items: was written for. A list that is there and empty is none of that.
+func noList(at *url.URL, reply any) error {
+	hint := "check items: against the reply"
+	if keys := tree.Keys(reply); keys != "" {
+		hint += ", which has " + keys
+	}
+	return &httpget.Error{Problem: diag.Problem{Message: at.Host + " answers with no list where items: looks for it",
+		Hint: hint}}
+}
+
 // errEndless ends the reading of pages that come and come, each in time: the batch waits for them.
-var errEndless = fmt.Errorf("gives no end of pages within %d minutes", int(maxReading.Minutes()))
+var errEndless = fmt.Errorf("gives no end of pages within %d minutes", int(lookups.LongestReading.Minutes()))
 
 func tooMuch(at *url.URL, what string) error {
 	return &httpget.Error{Problem: diag.Problem{Message: at.Host + " " + what,

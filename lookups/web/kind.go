@@ -95,6 +95,9 @@ func (Kind) Compile(_ string, r settings.Reader, _ func(string) (rules.Asked, bo
 	a.readNext(r)
 	a.readRequest(r)
 	a.readWhere(r)
+	if a.isList() {
+		a.KeepList(r)
+	}
 	a.Identify(collection, a.Path, fmt.Sprint(a.Params, a.Body), r.Text("items"), r.Text("value"), r.Text("next"),
 		a.Separator, fmt.Sprint(a.Batch))
 	return a

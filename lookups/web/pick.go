@@ -85,10 +85,6 @@ func (c *call) current(ctx context.Context) (*lookups.List, error) {
 		return l, nil
 	}
 	items, err := c.read(ctx, c.address(nil, nil), c.body(nil, nil))
-	if err == nil && len(items) == 0 && c.asked.HasItems && !c.asked.Whole {
-		err = &httpget.Error{Problem: diag.Problem{Message: c.base.Host + " answers with no list where items: looks for it",
-			Hint: "check items: against the reply"}}
-	}
 	if err != nil {
 		return nil, lookups.OfHTTP(err)
 	}

@@ -100,6 +100,10 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		page, _ := strconv.Atoi(q.URL.Query().Get("page"))
 		_, _ = w.Write(bytes.Repeat([]byte("\n"), 30<<20))
 		reply(map[string]any{"data": []any{facility("A")}, "next": "/api/endless?page=" + strconv.Itoa(page+1)})
+	case path == "/empty":
+		reply(map[string]any{"data": []any{}, "total": 7})
+	case path == "/strange":
+		reply(map[string]any{"error": "too many requests", "meta": map[string]any{"code": 429}})
 	case path == "/rates":
 		reply(map[string]any{"usd": 2500})
 	}
@@ -262,6 +266,25 @@ func TestWholeList(t *testing.T) {
 	rates := compile(t, "path: /rates, value: usd")
 	if got := short(lookupstest.Ask(t, d, rates, nil, nil)); got != "[2500]" {
 		t.Errorf("a document: %s", got)
+	}
+}
+
+// TestNoList tells an empty list from a reply of another kind.
+func TestNoList(t *testing.T) {
+	t.Parallel()
+	r := newRegistry(t)
+	for path, want := range map[string]string{
+		"/empty, items: data":                                        "",
+		"/strange, items: data":                                      `which has "error", "meta" and "meta.code"`,
+		"/strange, items: 'data[*].one'":                             `which has "error", "meta" and "meta.code"`,
+		"/strange, params: {codes: '{code}'}, items: data, batch: 3": `which has "error", "meta" and "meta.code"`,
+	} {
+		asked := compile(t, "path: "+path+", where: {code: trigger.c}")
+		got := lookupstest.Ask(t, r.desk(t), asked, []string{"code"}, []string{"A"})
+		o, refused := got[0].(actions.Outcome)
+		if refused != (want != "") || !strings.Contains(o.Hint, want) {
+			t.Errorf("%s: %+v", path, got[0])
+		}
 	}
 }
 

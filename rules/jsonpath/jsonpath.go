@@ -142,6 +142,26 @@ func (p Path) Items(v any) []any {
 	return items
 }
 
+// Names tells whether a path leads to something that is there, if it is null or an empty list: what is looked for below an
+// empty list is there, for nothing says that it is not.
+func (p Path) Names(v any) bool {
+	values := []any{v}
+	for _, s := range p.steps {
+		var next []any
+		for _, v := range values {
+			if list, ok := v.([]any); v == nil || ok && len(list) == 0 {
+				return true
+			}
+			next = s.into(v, next)
+		}
+		if len(next) == 0 {
+			return false
+		}
+		values = next
+	}
+	return true
+}
+
 // into adds what a step finds in a value.
 func (s step) into(v any, to []any) []any {
 	switch v := v.(type) {

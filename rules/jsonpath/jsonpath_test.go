@@ -69,3 +69,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestNames(t *testing.T) {
+	for path, want := range map[string]bool{"data": true, "data.rows": false, "data.list": true, "data.list[*].a": true,
+		"none": true, "none.deeper": true, "other": false, "some[*].a": true, "some[*].b": false, "": true} {
+		p, err := Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := map[string]any{"data": map[string]any{"list": []any{}}, "none": nil, "some": []any{map[string]any{"a": 1}}}
+		if got := p.Names(v); got != want {
+			t.Errorf("%s: %t", path, got)
+		}
+	}
+}

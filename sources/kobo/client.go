@@ -92,35 +92,46 @@ func (c *client) submissions(ctx context.Context, asset, query string, limit int
 }
 
 func decodePage(text []byte) (page, error) {
-	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of submissions",
-		Hint: "check that the address is that of the server where the project is edited, such as https://kf.kobotoolbox.org"}}
-	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
+	items, count, err := submissionsOf(text)
 	if err != nil {
-		return page{}, strange
+		return page{}, err
 	}
-	reply, ok := v.(map[string]any)
-	list, has := reply["results"].([]any)
-	if !ok || !has {
-		return page{}, strange
-	}
-	p := page{count: len(list)}
-	if n, ok := reply["count"].(float64); ok {
-		p.count = int(n)
-	}
-	for _, item := range list {
-		s, ok := submissionOf(item)
-		if !ok {
-			return page{}, &httpget.Error{Problem: diag.Problem{Message: "a submission of the answer has no _id",
-				Hint: "look at the API's answer with a browser"}}
-		}
-		if n := len(p.items); n > 0 && p.items[n-1].id >= s.id {
+	for n := 1; n < len(items); n++ {
+		if items[n-1].id >= items[n].id {
 			return page{}, &httpget.Error{Problem: diag.Problem{
 				Message: "the submissions of the answer are not in the order of their _id",
 				Hint:    "report this to the server's administrators"}}
 		}
-		p.items = append(p.items, s)
 	}
-	return p, nil
+	return page{count: count, items: items}, nil
+}
+
+// submissionsOf reads a page in whatever order. count is how many all pages hold.
+func submissionsOf(text []byte) (items []submission, count int, err error) {
+	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of submissions",
+		Hint: "check that the address is that of the server where the project is edited, such as https://kf.kobotoolbox.org"}}
+	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
+	if err != nil {
+		return nil, 0, strange
+	}
+	reply, ok := v.(map[string]any)
+	list, has := reply["results"].([]any)
+	if !ok || !has {
+		return nil, 0, strange
+	}
+	count = len(list)
+	if n, ok := reply["count"].(float64); ok {
+		count = int(n)
+	}
+	for _, item := range list {
+		s, ok := submissionOf(item)
+		if !ok {
+			return nil, 0, &httpget.Error{Problem: diag.Problem{Message: "a submission of the answer has no _id",
+				Hint: "look at the API's answer with a browser"}}
+		}
+		items = append(items, s)
+	}
+	return items, count, nil
 }
 
 func submissionOf(item any) (submission, bool) {

@@ -17,10 +17,7 @@ const quiet = 5 * time.Second
 // folder takes the files that lie in a folder. A file is copied to the inbox and then removed;
 // after a crash between the two it is recognised.
 func (r *run) folder(ctx context.Context) (int, error) {
-	dir := filepath.FromSlash(r.rule.Folder.Path)
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(r.c.Dir, dir)
-	}
+	dir := r.folderPath()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, fmt.Errorf("the folder %s cannot be read: %w", r.rule.Folder.Path, err)
@@ -42,6 +39,14 @@ func (r *run) folder(ctx context.Context) (int, error) {
 		taken++
 	}
 	return taken, nil
+}
+
+func (r *run) folderPath() string {
+	dir := filepath.FromSlash(r.rule.Folder.Path)
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(r.c.Dir, dir)
 }
 
 func (r *run) take(ctx context.Context, dir, name string) error {

@@ -9,6 +9,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/settings"
+	"github.com/culvert/culvert/sources/httpget"
+	"github.com/culvert/culvert/sources/tree"
 )
 
 // places are what values of params may hold: the time of the run before, and of this one.
@@ -55,16 +57,39 @@ func items(r settings.Reader) func(any) ([]any, error) {
 	if program == nil {
 		return nil
 	}
+	plain := r.Program("items", expression.Anything) // a list of nothing is empty; this tells whether there was one
 	return func(reply any) ([]any, error) {
 		v, err := program.Run(expression.Env{"trigger": reply})
 		if err != nil {
 			return nil, fmt.Errorf("items of the reply: %w", err)
 		}
-		if v == nil {
-			return nil, nil
+		list, err := listed(v)
+		if err != nil || len(list) > 0 || plain == nil || there(plain, reply) {
+			return list, err
 		}
-		return listed(v)
+		return nil, nothingThere(reply)
 	}
+}
+
+// there tells whether items finds a list in a reply, if an empty one or null, or the reply says itself that it has none.
+func there(items *expression.Program, reply any) bool {
+	for _, reply := range []any{reply, tree.WithoutNull(reply)} {
+		if v, err := items.Run(expression.Env{"trigger": reply}); err == nil && v != nil {
+			return true
+		}
+	}
+	return tree.SaysNone(reply)
+}
+
+// nothingThere says that a reply is another one than the rule was written for, such as an error that came with 200: taken
+// for an empty list, what was entered since the run before would never be asked for again.
+func nothingThere(reply any) error {
+	has := "the reply has nothing that can be named"
+	if keys := tree.Keys(reply); keys != "" {
+		has = "the reply has " + keys
+	}
+	return &httpget.Error{Problem: diag.Problem{Message: "the reply has nothing where items: looks for the records",
+		Hint: has + "; correct items:, or write items: trigger.entry ?? [] where an empty list is left out"}}
 }
 
 // listed gives the items of a list; anything else is one item.

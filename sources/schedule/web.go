@@ -169,12 +169,11 @@ func (r *run) address(h Request, last, due time.Time) (*url.URL, error) {
 		return nil, &httpget.Error{Problem: diag.Problem{Message: "url is no address",
 			Hint: "write it as https://host/path"}}
 	}
-	times := replacer(last, due)
-	u.Path, u.RawPath = times.Replace(u.Path), ""
+	u.Path, u.RawPath = withTimes(u.Path, last, due), ""
 	q := u.Query()
 	for name, values := range q {
 		for i, value := range values {
-			values[i] = times.Replace(value)
+			values[i] = withTimes(value, last, due)
 		}
 		// Those that need the run before are left out of the first one, as in params.
 		if values = slices.DeleteFunc(values, needsLast); len(values) == 0 {
@@ -196,22 +195,34 @@ func (r *run) address(h Request, last, due time.Time) (*url.URL, error) {
 // fill puts the times of the runs into parameters. Those that need the run before are left out of the first one.
 func fill(params map[string]string, last, due time.Time) map[string]string {
 	out := make(map[string]string, len(params))
-	times := replacer(last, due)
 	for name, value := range params {
-		if value = times.Replace(value); !needsLast(value) {
+		if value = withTimes(value, last, due); !needsLast(value) {
 			out[name] = value
 		}
 	}
 	return out
 }
 
-// replacer puts the times of the runs into their places; those of the run before stay where there was none.
-func replacer(last, due time.Time) *strings.Replacer {
-	replace := []string{"{due}", due.UTC().Format(time.RFC3339), "{due_date}", due.Format(time.DateOnly)}
-	if !last.IsZero() {
-		replace = append(replace, "{last}", last.UTC().Format(time.RFC3339), "{last_date}", last.Format(time.DateOnly))
+// KoboToolbox and Ona keep _submission_time as a text without a zone, and compare texts: 2026-03-01T06:31:22 is less than
+// 2026-03-01T06:31:22Z, so that what came in that second would never be asked for. They give the time before a submission
+// can be found, which takes as long as they have to do.
+const (
+	textTime    = "_submission_time"
+	textForm    = "2006-01-02T15:04:05"
+	textOverlap = 5 * time.Minute
+)
+
+// withTimes puts the times of the runs into their places in a text; those of the run before stay where there was none.
+func withTimes(text string, last, due time.Time) string {
+	form, before := time.RFC3339, last
+	if strings.Contains(text, textTime) {
+		form, before = textForm, last.Add(-textOverlap)
 	}
-	return strings.NewReplacer(replace...)
+	replace := []string{"{due}", due.UTC().Format(form), "{due_date}", due.Format(time.DateOnly)}
+	if !last.IsZero() {
+		replace = append(replace, "{last}", before.UTC().Format(form), "{last_date}", last.Format(time.DateOnly))
+	}
+	return strings.NewReplacer(replace...).Replace(text)
 }
 
 // needsLast tells whether a text holds the time of the run before.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/sources/sourcetest"
 )
 
 func TestHTTPPaging(t *testing.T) {
@@ -82,7 +84,7 @@ func TestTimesInAddresses(t *testing.T) {
 	due := time.Date(2026, 8, 2, 10, 0, 0, 0, time.UTC)
 	for last, want := range map[time.Time]string{
 		{}: `/api/2026-08-02 map[a:[1] sort:[{"_id": 1}]]`,
-		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T09:00:00Z"}}] ` +
+		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T08:55:00"}}] ` +
 			`since:[2026-08-02T09:00:00Z] sort:[{"_id": 1}]]`,
 	} {
 		u, err := r.address(rule.HTTP.Request, last, due)
@@ -188,6 +190,36 @@ func TestDHIS2Lists(t *testing.T) {
 		runOnce(t, conf, to)
 		if diff := cmp.Diff(c.want, to.Bodies()); diff != "" || page != len(c.pages) {
 			t.Errorf("%s: %d pages, %s", name, page, diff)
+		}
+	}
+}
+
+// TestItemsThatAreNotThere tells an empty list from a reply of another kind, which would be taken for one.
+func TestItemsThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ items, reply, want string }{
+		{"trigger.data", `{"data": []}`, ""},
+		{"trigger.data", `{"data": null}`, ""},
+		{"trigger.data", `{}`, ""},
+		{"trigger.data", `{"total": 0, "page": 1}`, ""},
+		{"trigger.data?.rows", `{"data": {"rows": []}}`, ""},
+		{"trigger.entry", `{"resourceType": "Bundle", "type": "searchset", "total": 0}`, ""},
+		{"trigger.entry ?? []", `{"type": "searchset"}`, ""},
+		{"trigger.items", `{"data": [1], "meta": {"next": null}}`, `the reply has "data", "meta" and "meta.next"`},
+		{"trigger.data?.rows", `{"data": {"list": []}}`, `"data" and "data.list"`},
+		{"trigger.data", `{"error": "too many requests"}`, `the reply has "error"`},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(c.reply))
+		}))
+		rule := ruleOf("a", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s", items: %q}}`, server.URL, c.items)), time.UTC)
+		r := &run{Source: New(Config{Log: slog.New(slog.DiscardHandler),
+			Resolve: func(text string) (string, error) { return text, nil }}), rule: rule,
+			sink: sourcetest.New(), log: slog.New(slog.DiscardHandler)}
+		n, err := r.read(t.Context(), time.Time{}, time.Now())
+		server.Close()
+		if n != 0 || (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %s: %d, %v", c.items, c.reply, n, err)
 		}
 	}
 }
