@@ -41,6 +41,7 @@ const (
 	noncesKept  = 20000 // that were used and are remembered
 	countWindow = 64    // counts of a nonce below the highest that may still come
 	keyRetry    = 10 * time.Second
+	keyWait     = 5 * time.Second // for the journal to say the key; a caller who goes away does not end that
 )
 
 // nonceSize is of the time, what makes it unlike others, and the signature.
@@ -111,6 +112,8 @@ func (d *digests) currentKey(ctx context.Context, fresh bool) []byte {
 	}
 	d.read = now
 	if d.shared != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyWait)
+		defer cancel()
 		if key, err := d.shared(ctx); err == nil && len(key) >= sha256.Size {
 			d.key = key
 		}

@@ -276,6 +276,20 @@ func TestDigestOfSeveralRunners(t *testing.T) {
 
 func sharedKey(context.Context) ([]byte, error) { return bytes.Repeat([]byte{7}, 32), nil }
 
+// TestDigestKeyOfOneWhoGoesAway has the first caller go away while the key is asked for, and bounds the wait for it.
+func TestDigestKeyOfOneWhoGoesAway(t *testing.T) {
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	bounded := false
+	d := newDigests(func() time.Time { return now }, func(ctx context.Context) ([]byte, error) {
+		_, bounded = ctx.Deadline()
+		return bytes.Repeat([]byte{7}, 32), ctx.Err()
+	})
+	if key := d.currentKey(gone, false); !bytes.Equal(key, bytes.Repeat([]byte{7}, 32)) || !bounded {
+		t.Errorf("the key that runners share is not used, or waited for without an end (%v)", bounded)
+	}
+}
+
 // TestDigestIsBounded uses more nonces than are remembered: what was forgotten is not taken again.
 func TestDigestIsBounded(t *testing.T) {
 	at := now
