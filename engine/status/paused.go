@@ -27,8 +27,10 @@ const forgottenAfter = 24 * time.Hour
 func (o *Overview) addPauses(summary journal.Summary) {
 	waiting := map[string]int64{}
 	for _, s := range summary.Rules {
-		rule, _, _ := strings.Cut(s.Rule, "@") // with what the rule writes to further places
-		waiting[rule] += s.Pending + s.Held
+		waiting[s.Rule] += s.Pending + s.Held
+		if rule, _, part := strings.Cut(s.Rule, journal.PartSign); part { // what the rule writes to a further place
+			waiting[rule] += s.Pending + s.Held
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Paused.Rules)) {
 		o.addPause(Paused{Rule: name, Pause: o.Paused.Rules[name], Waiting: waiting[name]})

@@ -22,6 +22,7 @@ func TestPauses(t *testing.T) {
 		Paused: &controls.Controls{
 			Rules: map[string]*controls.Pause{
 				"new": ago(time.Hour), "empty": ago(100 * time.Hour), "old": ago(25 * time.Hour), "strict": itself,
+				"old@regional": ago(26 * time.Hour),
 			},
 			Servers: map[string]*controls.Pause{"national": ago(48 * time.Hour)},
 		}}
@@ -32,6 +33,7 @@ func TestPauses(t *testing.T) {
 		"rule empty is paused since 2026-02-26 08:00, by otto: the ministry asked",
 		"rule new is paused since 2026-03-02 11:00, by otto, 2 records wait: the ministry asked",
 		"! rule old is paused since 2026-03-01 11:00, by otto, 5 records wait: the ministry asked",
+		"! rule old@regional is paused since 2026-03-01 10:00, by otto, 4 records wait: the ministry asked",
 		"! rule strict is paused since 2026-03-02 11:59: on_failure: stop, and a record has failed: no such option",
 		"! server national is paused since 2026-02-28 12:00, by otto, 3 records wait: the ministry asked",
 	}
@@ -47,8 +49,8 @@ func TestPauses(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	concerns := o.concerns(summary)
-	if len(concerns) != 3 || concerns[0].Hint != "`culvert resume --rule old`" ||
-		concerns[2].Hint != "`culvert resume --server national`" {
+	if len(concerns) != 4 || concerns[0].Hint != "`culvert resume --rule old`" ||
+		concerns[3].Hint != "`culvert resume --server national`" {
 		t.Errorf("concerns %v", concerns)
 	}
 }
