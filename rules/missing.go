@@ -95,6 +95,7 @@ func (w wordSet) strip(v any) (any, bool) {
 
 func (w wordSet) stripObject(m map[string]any) (any, bool) {
 	var own map[string]any
+	var alike map[string]int // how many keys are meant by a name, once one is not written as it is meant
 	for key, value := range m {
 		stripped, changed := w.strip(value)
 		name := tidy(key)
@@ -105,8 +106,11 @@ func (w wordSet) stripObject(m map[string]any) (any, bool) {
 			own = maps.Clone(m)
 		}
 		if name != key {
-			if _, taken := m[name]; taken {
-				name = key
+			if alike == nil {
+				alike = tidied(m)
+			}
+			if alike[name] > 1 {
+				name = key // of two that look alike neither is lost, nor taken for the other
 			} else {
 				delete(own, key)
 			}
@@ -117,6 +121,15 @@ func (w wordSet) stripObject(m map[string]any) (any, bool) {
 		return m, false
 	}
 	return own, true
+}
+
+// tidied counts the keys of an object by the names that they are meant as.
+func tidied(m map[string]any) map[string]int {
+	names := make(map[string]int, len(m))
+	for key := range m {
+		names[tidy(key)]++
+	}
+	return names
 }
 
 // IsNoAnswer tells whether a text is a word that people and programs write where there is no

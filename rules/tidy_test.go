@@ -44,6 +44,12 @@ func TestTidyRecord(t *testing.T) {
 	if d := cmp.Diff(any(both), wordSet{}.without(both)); d != "" {
 		t.Errorf("two names that tidy to one: %s", d)
 	}
+	unseen := map[string]any{"\u200Bx": "before", "x\u200B": "behind", "\uFEFFy": "z"}
+	for range 20 { // in whatever order the names come
+		if d := cmp.Diff(any(map[string]any{"\u200Bx": "before", "x\u200B": "behind", "y": "z"}), wordSet{}.without(unseen)); d != "" {
+			t.Fatalf("two names of which neither is tidy: %s", d)
+		}
+	}
 }
 
 // TestTidyRule holds that a rule reads a record whichever of the two has its accents apart, and that maps do.
