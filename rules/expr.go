@@ -136,7 +136,7 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 	return v, nil
 }
 
-// isControl tells the control signs of Latin-1 but for the line end, which Windows-1252 has letters and quotes in the place of.
+// isControl tells the control signs of Latin-1 but for the line end: Windows-1252 has letters and quotes in their place.
 func isControl(r rune) bool { return r >= 0x80 && r <= 0x9F && r != 0x85 }
 
 // EvalText runs the expression and gives its value as text; blank ("", null, "---") is "". An

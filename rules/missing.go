@@ -147,7 +147,8 @@ func IsNoAnswer(text string) bool {
 //go:embed noanswers.txt
 var noAnswersText string
 
-// noAnswers are such words in small letters, of programs, in English, French, Spanish, Portuguese, Swahili, Arabic and Amharic.
+// noAnswers are such words in small letters, of programs, in English, French, Spanish, Portuguese, Swahili, Arabic and
+// Amharic.
 var noAnswers = linesOf(noAnswersText)
 
 func linesOf(text string) map[string]bool {
@@ -167,7 +168,8 @@ func IsFiller(text string) bool {
 		}
 		return r
 	}, text)
-	return len(digits) >= 6 && (strings.Trim(digits, "0") == "" || strings.Trim(digits, "9") == "" && strings.ContainsAny(text, "/-."))
+	return len(digits) >= 6 &&
+		(strings.Trim(digits, "0") == "" || strings.Trim(digits, "9") == "" && strings.ContainsAny(text, "/-."))
 }
 
 // IsPlaceholder tells whether a text stands for "no answer" where people are looked up by it: a

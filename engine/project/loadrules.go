@@ -358,7 +358,8 @@ func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
 			files = append(files, filepath.ToSlash(rel))
 		}
 	}
-	_ = Walk(filepath.Join(p.Dir, RulesDir), func(file string, _ fs.DirEntry) error { // the rules say what is wrong with the folder
+	// What is wrong with the folder the rules say.
+	_ = Walk(filepath.Join(p.Dir, RulesDir), func(file string, _ fs.DirEntry) error {
 		note(file)
 		return nil
 	}, func(file string, _ error) { note(file) })

@@ -101,8 +101,10 @@ func (p *parser) publicURL(r settings.Reader) Text {
 		return t
 	}
 	u, err := url.Parse(n.Value)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		p.report(n, "bad-value", fmt.Sprintf("%q is no address of this Culvert", n.Value), "write public_url: https://culvert.example.org")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
+		p.report(n, "bad-value", fmt.Sprintf("%q is no address of this Culvert", n.Value),
+			"write public_url: https://culvert.example.org")
 	}
 	return t
 }

@@ -31,7 +31,7 @@ type record struct {
 	flow  *program.Flow
 	plan  actions.Plan
 	epoch int64
-	name  *journal.Identification // what it is called, when it was kept without an id: it waits among those of its key first
+	name  *journal.Identification // what it is called, when it was kept without an id: it waits for its turn first
 }
 
 func (r *record) Flow() *program.Flow { return r.flow }

@@ -25,8 +25,8 @@ func (q *Queue) kept(row work.Row, o work.Outcome) (rec *journal.Record, stored 
 	}
 	var known []*journal.Record
 	err = q.Writer.Retry("look for what was kept of a row", func(ctx context.Context) (err error) {
-		known, err = q.Journal.Select(ctx, journal.Filter{Rule: rec.Rule, ID: rec.ID, States: []journal.State{journal.Delivered},
-			Limit: 1, NewestOne: true, WithBody: true})
+		known, err = q.Journal.Select(ctx, journal.Filter{Rule: rec.Rule, ID: rec.ID,
+			States: []journal.State{journal.Delivered}, Limit: 1, NewestOne: true, WithBody: true})
 		return err
 	})
 	if err != nil {

@@ -129,8 +129,8 @@ func (s *Service) unwatched(path string, d fs.DirEntry) bool {
 }
 
 // watched are the folders that rules usually read from.
-var watched = map[string]bool{project.RulesDir: true, project.FunctionsDir: true, "snippets": true, "maps": true, "tables": true, "samples": true,
-	project.MetadataDir: true, project.FormsDir: true}
+var watched = map[string]bool{project.RulesDir: true, project.FunctionsDir: true, "snippets": true, "maps": true,
+	"tables": true, "samples": true, project.MetadataDir: true, project.FormsDir: true}
 
 // fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml
 // keeps in files included.
@@ -270,8 +270,8 @@ func (s *Service) sayBroken(p *project.Project) {
 	})
 	s.runner.SetCondition(conditionRules, sayFiles(own, " cannot be used as saved: the last good version runs, or its "+
 		"records are held; `culvert validate` says what is wrong"))
-	s.runner.SetCondition(conditionForms, sayFiles(hosted, " cannot be handed out to phones as saved: they get the last good "+
-		"version, if there was one since the start; `culvert validate` says what is wrong"))
+	s.runner.SetCondition(conditionForms, sayFiles(hosted, " cannot be handed out to phones as saved: they get the last "+
+		"good version, if there was one since the start; `culvert validate` says what is wrong"))
 	s.sayNamespaces(p)
 }
 

@@ -97,7 +97,8 @@ func (p *Pauses) Failed(ctx context.Context, flow *program.Flow, why *journal.Pr
 	if !flow.Rule.Delivery.StopOnFailure || p.gate.Controls().Rules[name] != nil {
 		return nil
 	}
-	pause := controls.Pause{Since: p.now(), Who: "culvert", Itself: true, Why: "on_failure: stop, and a record has failed: " + why.Message}
+	pause := controls.Pause{Since: p.now(), Who: "culvert", Itself: true,
+		Why: "on_failure: stop, and a record has failed: " + why.Message}
 	if err := controls.PauseRule(ctx, p.journal, name, pause); err != nil {
 		return err
 	}

@@ -44,8 +44,8 @@ func (Kind) CheckNames(t *rules.Trigger, c sources.Catalog, report func(diag.Dia
 	}
 }
 
-// itemForm is something that analytics know by several uids: a data element with its option combos, one of a program, the
-// reports of a data set.
+// itemForm is something that analytics know by several uids: a data element with its option combos, one of a program,
+// the reports of a data set.
 var itemForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{10})\.([A-Za-z0-9_]+|\*)(\.([A-Za-z0-9]+|\*))?$`)
 
 // dataProblem looks at the parts of an item of several uids: DHIS2 passes over what it does not know as if there were

@@ -33,7 +33,8 @@ var (
 	// relativePeriods in this order: a BIWEEK is no WEEK.
 	relativePeriods = []struct{ part, kind string }{
 		{"FINANCIAL_YEAR", ""}, // which one is a setting of the server
-		{"BIWEEK", "BiWeekly"}, {"BIMONTH", "BiMonthly"}, {"SIX_MONTH", "SixMonthly"}, {"SIXMONTH", "SixMonthly"}, {"WEEKS_THIS_YEAR", "Weekly"},
+		{"BIWEEK", "BiWeekly"}, {"BIMONTH", "BiMonthly"}, {"SIX_MONTH", "SixMonthly"}, {"SIXMONTH", "SixMonthly"},
+		{"WEEKS_THIS_YEAR", "Weekly"},
 		{"QUARTERS_THIS_YEAR", "Quarterly"}, {"QUARTERS_LAST_YEAR", "Quarterly"}, {"MONTHS_THIS_YEAR", "Monthly"},
 		{"MONTHS_LAST_YEAR", "Monthly"}, {"WEEK", "Weekly"}, {"MONTH", "Monthly"}, {"QUARTER", "Quarterly"},
 		{"YEAR", "Yearly"}, {"DAY", "Daily"}, // also YESTERDAY

@@ -57,8 +57,8 @@ func (d *decoder) Read(b []byte) (int, error) {
 	if line, ok := errors.AsType[lineError](err); ok {
 		return n, line.error
 	}
-	return n, &remote.FileError{Err: errors.New("it was damaged on its way, and ends early or holds what does not belong " +
-		"there: have it sent again")}
+	return n, &remote.FileError{Err: errors.New("it was damaged on its way, and ends early or holds what does not " +
+		"belong there: have it sent again")}
 }
 
 // alphabet lets base64 through without the white space in it, and nothing that comes after its end.

@@ -29,9 +29,11 @@ func loginOf(ctx context.Context, c sources.Connection) (login, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && addressHere(u)) {
-		return l, errors.New("token_url is no address: write it as https://host/path, as the provider's documentation says it")
+		return l, errors.New("token_url is no address: write it as https://host/path, as the provider's documentation " +
+			"says it")
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: tokenTime}), tokenTime)
+	ctx, cancel := context.WithTimeout(ctx, tokenTime)
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: tokenTime})
 	defer cancel()
 	var scopes []string
 	if scope := c.Own["scope"]; scope != "" {

@@ -28,8 +28,8 @@ func Kind() sources.Connected {
 			Doc: "the folder of the mailbox, with `/` before folders in folders. Those below it are not looked into"},
 		Fields: []settings.Field{
 			{Name: "from", Type: settings.Texts, Required: true,
-				Hint: "name whose mails are read, such as [data@district.example.org, \"@health.example.org\"]; anybody can write " +
-					"to a mailbox",
+				Hint: "name whose mails are read, such as [data@district.example.org, \"@health.example.org\"]; anybody can " +
+					"write to a mailbox",
 				Doc: "whose mails are read: addresses, `@health.example.org` for all of a domain (not of those below it), or " +
 					"`anyone`"},
 			{Name: "subject", LeftOut: "any",
@@ -108,7 +108,8 @@ func (k kind) CheckAll(all []*rules.Rule, report func(diag.Diagnostic)) {
 		own := read(r)
 		for _, other := range all[:i] {
 			theirs := read(other)
-			if own.Connection == "" || own.Connection != theirs.Connection || nameOf(own.Folder, '/') != nameOf(theirs.Folder, '/') ||
+			if own.Connection == "" || own.Connection != theirs.Connection ||
+				nameOf(own.Folder, '/') != nameOf(theirs.Folder, '/') ||
 				own.After == remote.Leave && theirs.After == remote.Leave || !overlap(own.Own, theirs.Own) {
 				continue
 			}

@@ -47,7 +47,8 @@ func (m *memory) of(rule string) *folder {
 }
 
 // dial logs in to the mailbox of a rule.
-func (m *memory) dial(ctx context.Context, c sources.Connection, r *remote.Rule, log *slog.Logger) (remote.Place, error) {
+func (m *memory) dial(ctx context.Context, c sources.Connection, r *remote.Rule,
+	log *slog.Logger) (remote.Place, error) {
 	p := &place{connection: c, rule: r, log: log, known: m.of(r.Rule), listed: map[string]*listed{}}
 	if p.filter, _ = r.Own.(*filter); p.filter == nil {
 		p.filter = &filter{}

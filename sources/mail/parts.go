@@ -62,7 +62,8 @@ func readStructure(bs imap.BodyStructure, glob string) content {
 	case len(r.parts) == 0 && glob != "":
 		return content{problem: "it holds no file whose name fits glob: of the rule"}
 	case len(r.parts) == 0:
-		return content{problem: "it holds no file that can be read: ask its sender to attach CSV, xlsx, JSON, NDJSON or a zip"}
+		return content{problem: "it holds no file that can be read: ask its sender to attach CSV, xlsx, JSON, NDJSON or " +
+			"a zip"}
 	}
 	return r.content
 }
@@ -99,8 +100,8 @@ func (r *reader) inner(bs imap.BodyStructure, number []int, depth int) {
 }
 
 const (
-	onlyOutlook = "it holds its files in a form that only Outlook reads (winmail.dat): ask its sender to write as HTML or " +
-		"plain text"
+	onlyOutlook = "it holds its files in a form that only Outlook reads (winmail.dat): ask its sender to write as HTML " +
+		"or plain text"
 	encrypted = "it is encrypted, or signed in a closed form: ask its sender to write without"
 )
 
@@ -108,9 +109,10 @@ const (
 var sealed = map[string]string{
 	"application/ms-tnef": onlyOutlook, "application/vnd.ms-tnef": onlyOutlook,
 	"application/pkcs7-mime": encrypted, "application/x-pkcs7-mime": encrypted, "application/pgp-encrypted": encrypted,
-	"application/vnd.ms-outlook": "it holds its files in a mail as Outlook saves it (.msg): ask its sender to attach the files",
-	"message/external-body":      "it holds no file, but says where one lies: ask its sender to attach it",
-	"message/partial":            "it came in pieces: ask its sender for one mail",
+	"application/vnd.ms-outlook": "it holds its files in a mail as Outlook saves it (.msg): ask its sender to attach " +
+		"the files",
+	"message/external-body": "it holds no file, but says where one lies: ask its sender to attach it",
+	"message/partial":       "it came in pieces: ask its sender for one mail",
 }
 
 func (r *reader) leaf(bs *imap.BodyStructureSinglePart, number []int) {

@@ -152,8 +152,8 @@ func uidsOf(found imap.NumSet) (uids []imap.UID, ok bool) {
 }
 
 func (p *place) tooMany() error {
-	return fmt.Errorf("the folder %s on %s holds more than %d mails: have the mail server lay those that are taken into a "+
-		"folder of their own, and name it as folder of the rule", p.rule.Folder, p.host, maxMails)
+	return fmt.Errorf("the folder %s on %s holds more than %d mails: have the mail server lay those that are taken into "+
+		"a folder of their own, and name it as folder of the rule", p.rule.Folder, p.host, maxMails)
 }
 
 // headers asks who sent mails, and what they are about.
@@ -233,8 +233,8 @@ func (p *place) lookOneByOne(ctx context.Context, uids []imap.UID) error {
 		if err := p.client.Noop().Wait(); err != nil {
 			return p.problem("look into the folder", err)
 		}
-		m.looked, m.content = true, content{problem: "it cannot be looked into: what it is made of is not understood, as the " +
-			"server tells it"}
+		m.looked, m.content = true, content{problem: "it cannot be looked into: what it is made of is not understood, as " +
+			"the server tells it"}
 	}
 	return nil
 }
@@ -310,8 +310,9 @@ func (p *place) items() []remote.Item {
 		}
 	}
 	if more := useless - mostTold; more > 0 {
-		items = append(items, remote.Item{Path: "further mails", Of: "further mails", Whole: true, Problem: fmt.Sprintf("%d more mails in %s hold "+
-			"nothing that can be taken: give the rule a subject:, or a folder: of its own", more, p.rule.Folder)})
+		items = append(items, remote.Item{Path: "further mails", Of: "further mails", Whole: true,
+			Problem: fmt.Sprintf("%d more mails in %s hold nothing that can be taken: give the rule a subject:, or a "+
+				"folder: of its own", more, p.rule.Folder)})
 	}
 	return items
 }

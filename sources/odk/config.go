@@ -54,8 +54,8 @@ var reviews = []string{received, "edited", "hasIssues", "rejected", "approved"}
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
 	return settings.Spec{
-		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, or the entities of an entity list, pulled by " +
-			"its OData feed: new ones, edits, reviews and, if asked for, deletions.",
+		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, or the entities of an entity list, pulled " +
+			"by its OData feed: new ones, edits, reviews and, if asked for, deletions.",
 		Example: "odk: {connection: central, project: 3, form: anc}",
 		Fields: []settings.Field{
 			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
@@ -72,8 +72,8 @@ func (Kind) Settings() settings.Spec {
 			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * 24 * time.Hour,
 				Doc: "how often Central is asked"},
 			{Name: "review", Type: settings.Texts, LeftOut: "all", Words: reviews,
-				Doc: "with form: only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` " +
-					"or `approved`, one or several"},
+				Doc: "with form: only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, " +
+					"`rejected` or `approved`, one or several"},
 			{Name: "deletions", Type: settings.Switch,
 				Doc: "a deleted submission or entity comes as a record with `source.deleted`, for `dhis2.delete`"},
 			{Name: "batch", Type: settings.Whole, Default: "250", Min: 1, Max: 5000, Doc: "how many stand on one page"},

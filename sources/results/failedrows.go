@@ -87,7 +87,8 @@ func failedRows(results io.Reader) ([]placed, error) {
 	return kept, nil
 }
 
-func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []placed, id string, told Told) (int, error) {
+func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []placed, id string,
+	told Told) (int, error) {
 	for n, p := range failed {
 		if err := r.Skip(p.record - 1 - int64(r.Number())); err != nil {
 			return n, err

@@ -122,7 +122,8 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, m
 		return nil
 	}
 	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
-	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp, Told{Columns: tabular.OurColumns, Say: req.Say})
+	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp,
+		Told{Columns: tabular.OurColumns, Say: req.Say})
 	var unreadable *tabular.FileError
 	if errors.As(err, &unreadable) && n == 0 {
 		return disk.Remove(tmp)

@@ -55,8 +55,10 @@ func Tell(dst io.Writer, path string, told Told) error {
 }
 
 // TellFailed writes the failed rows of a finished file to dst for a person, in the file's own format. original is where
-// the file itself lies, results where its results do. It gives how many rows failed; dst is not made when there are none.
-func TellFailed(ctx context.Context, original, id string, f tabular.Format, results, dst string, told Told) (int, error) {
+// the file itself lies, results where its results do. It gives how many rows failed; dst is not made when there are
+// none.
+func TellFailed(ctx context.Context, original, id string, f tabular.Format, results, dst string,
+	told Told) (int, error) {
 	n, _, err := writeFailed(ctx, original, id, f, results, dst, told)
 	return n, err
 }

@@ -19,8 +19,8 @@ var columnsIn = map[string][]string{
 	"pt": {"culvert causa", "culvert correção", "culvert linha"},
 }
 
-// ColumnsIn gives what the columns that Culvert adds are called in a language, by its tag; false where that has no names
-// for them.
+// ColumnsIn gives what the columns that Culvert adds are called in a language, by its tag; false where that has no
+// names for them.
 func ColumnsIn(tag string) ([]string, bool) {
 	if tag == "en" {
 		return OurColumns, true

@@ -32,7 +32,7 @@ type join struct {
 	number int      // column of the main table that they name
 	tables []string // names of the other tables
 	wanted []string // fields that the rule reads
-	owner  string   // of the row of the main table that is put together: what the rows of groups call it, besides its number
+	owner  string   // of the row of the main table that is put together: what rows of groups call it, too
 	groups []*repeatGroup
 	seed   maphash.Seed
 	file   *os.File

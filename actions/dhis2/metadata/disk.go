@@ -167,7 +167,8 @@ func (f *folder) collection(c collection, s *Snapshot) error {
 
 // text reads a whole file as a string, of which parsed objects can be parts without a second copy.
 func (f *folder) text(name string) (string, error) {
-	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe would wait for who writes into it
+	// Opening a pipe would wait for whoever writes into it.
+	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}

@@ -171,7 +171,8 @@ func (k *Kind) dateHint(s, otherwise string) string {
 	}
 	fits := dateformat.Guess(s)
 	if k.Type == "DATETIME" && len(fits) > 0 && !strings.Contains(fits[0].Pattern, "mm") {
-		return "it is a date without a time of day: add the time in the expression, or send it to a data element of the type DATE"
+		return "it is a date without a time of day: add the time in the expression, or send it to a data element of the " +
+			"type DATE"
 	}
 	day, clock, timed := strings.Cut(s, "T")
 	_, isDay := isoDate(day)

@@ -19,7 +19,8 @@ var numberForms = []string{"1.234,5", "1,234.5", "1 234,5", "1 234.5", "1'234.5"
 var beforeWords = regexp.MustCompile(`^[0-9]+([.,][0-9]+)? ?\pL{1,20}\.?$`)
 
 // severalNumbers is more or less than one number: "10-15", "4 ou 5", "<5".
-var severalNumbers = regexp.MustCompile(`^[<>≤≥~±≈] ?[0-9.,]+$|^[0-9.,]+ ?(-|–|/|\+|à|a|to|ou|or|et|e|and) ?[0-9.,]+$|[½¼¾]`)
+var severalNumbers = regexp.MustCompile(
+	`^[<>≤≥~±≈] ?[0-9.,]+$|^[0-9.,]+ ?(-|–|/|\+|à|a|to|ou|or|et|e|and) ?[0-9.,]+$|[½¼¾]`)
 
 // plainNumber is what only the separators keep from being a number.
 var plainNumber = regexp.MustCompile(`^[-+]?[0-9][0-9.,' \x{a0}\x{202f}]*$`)
@@ -39,7 +40,8 @@ func (k *Kind) numberHint(s, otherwise string) string {
 	case len(fits) > 0:
 		return formatHint(fits, k.format != "")
 	case mark != "":
-		return fmt.Sprintf("it has a fraction: correct it in the source, or round it in the expression: round(number(…, %q))", mark)
+		return fmt.Sprintf("it has a fraction: correct it in the source, or round it in the expression: "+
+			"round(number(…, %q))", mark)
 	case isPlain(s):
 		return otherwise // it has a fraction
 	case letterForDigit(s):
@@ -54,7 +56,8 @@ func (k *Kind) numberHint(s, otherwise string) string {
 	case strings.HasSuffix(s, "%"):
 		return `take the sign off: replace(…, "%", "")`
 	case isDate(s):
-		return "it is a date: give the cell the format of a number where a spreadsheet made a date of it, or name another field"
+		return "it is a date: give the cell the format of a number where a spreadsheet made a date of it, or name another " +
+			"field"
 	case severalNumbers.MatchString(s):
 		return "it is not one number: correct it in the source, or say in a value map which number stands for it"
 	case !strings.ContainsFunc(s, unicode.IsDigit) || plainNumber.MatchString(s):

@@ -25,7 +25,8 @@ func Identify(sealer *codec.Sealer, records []*journal.Record, names []journal.I
 	var out []Identified
 	for _, r := range records {
 		n := by[r.Seq]
-		if r.ID != codec.Clean(n.From) && r.ID != n.From || r.Rule != n.Rule || n.ID == r.ID && n.Key == r.Key || !Identifiable(r.State) {
+		if r.ID != codec.Clean(n.From) && r.ID != n.From || r.Rule != n.Rule || n.ID == r.ID && n.Key == r.Key ||
+			!Identifiable(r.State) {
 			continue
 		}
 		one := Identified{Record: r, Ident: sealer.Ident(r.Rule, n.From), Chain: sealer.Chain(r.Key)}

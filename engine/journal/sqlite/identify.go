@@ -47,7 +47,8 @@ func (s *Store) identify(ctx context.Context, names []journal.Identification) (i
 		}
 		still := slices.DeleteFunc(slices.Clone(all), func(i shared.Identified) bool {
 			was, ok := before[i.Record.Seq]
-			return !ok || was.ident != i.Ident || was.chain != i.Chain || was.state != i.Prepared.State || s.inFlight(i.Record.Seq)
+			return !ok || was.ident != i.Ident || was.chain != i.Chain || was.state != i.Prepared.State ||
+				s.inFlight(i.Record.Seq)
 		})
 		if changed = int64(len(still)); changed == 0 {
 			return nil
@@ -74,7 +75,8 @@ func (s *Store) giveNames(t *tx, all []shared.Identified) error {
 	}
 	for _, one := range all {
 		r, p := one.Record, one.Prepared
-		err := t.exec("UPDATE records SET ident = ?, chain = ?, id = ?, key = ?, version = ?, origin = ?, head = 0 WHERE seq = ?",
+		err := t.exec("UPDATE records SET ident = ?, chain = ?, id = ?, key = ?, version = ?, origin = ?, head = 0 "+
+			"WHERE seq = ?",
 			p.Ident, p.Chain, s.sealer.Hide(r.ID), s.sealer.Hide(r.Key), r.Version, p.Origin, r.Seq)
 		if err == nil && p.Body != nil {
 			err = t.exec("UPDATE payloads SET body = ? WHERE seq = ?", p.Body, r.Seq)

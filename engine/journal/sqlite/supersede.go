@@ -29,8 +29,8 @@ func (s *Store) supersede(t *tx, versions []journal.Version, server string, now 
 		var seq int64
 		var st standing
 		c := shared.Corrected{Rule: v.Rule, By: v.Seq}
-		err := t.queryRow("SELECT r.seq, r.id, r.version, r.rank FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND "+
-			"r.state = 4 AND n.name = ? AND r.file IS ?",
+		err := t.queryRow("SELECT r.seq, r.id, r.version, r.rank FROM records r JOIN rules n ON n.id = r.rule "+
+			"WHERE r.seq = ? AND r.state = 4 AND n.name = ? AND r.file IS ?",
 			v.Fixes, v.Rule, v.File).Scan(&seq, &c.ID, &st.version, &st.rank)
 		if err == sql.ErrNoRows {
 			continue

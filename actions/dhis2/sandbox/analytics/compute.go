@@ -139,7 +139,8 @@ func (q *query) pairs(it *item, r *row) []pairOf {
 	}
 	for _, other := range q.items {
 		for _, o := range other.pairs {
-			fits := (o.combo == anyCombo || o.combo == r.combo) && (o.partner == "" || o.partner == anyCombo || o.partner == r.partner)
+			fits := (o.combo == anyCombo || o.combo == r.combo) &&
+				(o.partner == "" || o.partner == anyCombo || o.partner == r.partner)
 			pair := pairOf{o.combo, partner}
 			if o.partner != "" && partner == "" {
 				pair.partner = o.partner

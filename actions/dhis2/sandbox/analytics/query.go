@@ -67,9 +67,9 @@ func scheme(c *rest.Call, name string) (string, *rest.Problem) {
 }
 
 // aggregations are what aggregationType may say.
-const aggregations = "SUM, AVERAGE, AVERAGE_SUM_ORG_UNIT, LAST, LAST_AVERAGE_ORG_UNIT, LAST_LAST_ORG_UNIT, LAST_IN_PERIOD, " +
-	"LAST_IN_PERIOD_AVERAGE_ORG_UNIT, FIRST, FIRST_AVERAGE_ORG_UNIT, FIRST_FIRST_ORG_UNIT, COUNT, STDDEV, VARIANCE, MIN, " +
-	"MAX, MIN_SUM_ORG_UNIT, MAX_SUM_ORG_UNIT, NONE, CUSTOM, DEFAULT"
+const aggregations = "SUM, AVERAGE, AVERAGE_SUM_ORG_UNIT, LAST, LAST_AVERAGE_ORG_UNIT, LAST_LAST_ORG_UNIT, " +
+	"LAST_IN_PERIOD, LAST_IN_PERIOD_AVERAGE_ORG_UNIT, FIRST, FIRST_AVERAGE_ORG_UNIT, FIRST_FIRST_ORG_UNIT, COUNT, " +
+	"STDDEV, VARIANCE, MIN, MAX, MIN_SUM_ORG_UNIT, MAX_SUM_ORG_UNIT, NONE, CUSTOM, DEFAULT"
 
 func (s *Service) query(c *rest.Call, asSet bool) (*query, *rest.Problem) {
 	q := &query{items: map[string]*item{}, filters: map[string]bool{}, catalog: c.Catalog}

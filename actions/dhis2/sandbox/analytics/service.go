@@ -55,7 +55,8 @@ func (s *Service) Make() {
 	}
 	s.Store.Unlock()
 	slices.SortFunc(table, func(a, b row) int {
-		return strings.Compare(a.element+a.period.ISO+a.unit+a.combo+a.partner, b.element+b.period.ISO+b.unit+b.combo+b.partner)
+		return strings.Compare(a.element+a.period.ISO+a.unit+a.combo+a.partner,
+			b.element+b.period.ISO+b.unit+b.combo+b.partner)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,8 +108,8 @@ func (s *Service) answer(c *rest.Call, asSet bool) {
 
 // noTables is what DHIS2 says before its tables were ever made.
 func noTables() *rest.Problem {
-	return rest.Conflicting("E7144", "Query failed because a referenced table does not exist. Please ensure analytics job "+
-		"was run (SqlState: 42P01)")
+	return rest.Conflicting("E7144", "Query failed because a referenced table does not exist. Please ensure analytics "+
+		"job was run (SqlState: 42P01)")
 }
 
 // valueSet is the form in which another server takes the cells.
