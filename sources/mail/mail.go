@@ -56,6 +56,12 @@ func (k kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error
 	return k.Kind.New(bound, env)
 }
 
+// Peek reads the first rows of the newest attachment.
+func (k kind) Peek(ctx context.Context, b sources.Bound, env sources.Env, limit int) ([]any, error) {
+	k.Dial = newMemory().dial
+	return k.Kind.Peek(ctx, b, env, limit)
+}
+
 // Connection is a mailbox.
 func (kind) Connection() sources.ConnectionKind {
 	return sources.ConnectionKind{
