@@ -128,7 +128,7 @@ func sentence(o status.Overview, lately series, p period) string {
 	if n := o.Records.Pending + o.Records.Held; n > 0 {
 		waits = number(n) + " wait"
 		if n == 1 {
-			waits = "1 waits"
+			waits = fmt.Sprintf("%d waits", n)
 		}
 		if !o.Oldest.IsZero() {
 			waits += ", the oldest for " + words(o.At.Sub(o.Oldest))

@@ -72,7 +72,7 @@ var more = []string{
 	"%s, mandatory", "%q is another word for it", "%d field", "%d fields",
 
 	"%s of %s: %s",
-	"when", "who", "did", "what", "why",
+	"when", "who", "did", "what", "why", ", by %s",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
 	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record",
 	"%d records", "program", "group",

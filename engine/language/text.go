@@ -147,14 +147,14 @@ func (l *search) labelled(text string, depth int) (string, bool) {
 	for i := 1; i < len(parts); i++ {
 		rest := strings.Join(parts[i:], ": ")
 		if said, ok := l.whole(rest, depth); ok {
-			label, _ := l.text(strings.Join(parts[:i], ": "), depth+1)
-			return label + ": " + said, true
+			label, ok := l.text(strings.Join(parts[:i], ": "), depth+1)
+			return label + l.joint(": ", ok) + said, true
 		}
 	}
 	for i := len(parts) - 1; i > 1; i-- { // what is known holds a joint itself, and more is said behind it
 		if said, ok := l.whole(strings.Join(parts[:i], ": "), depth); ok {
 			rest, _ := l.text(strings.Join(parts[i:], ": "), depth+1)
-			return said + ": " + rest, true
+			return said + l.joint(": ", true) + rest, true
 		}
 	}
 	return text, false
@@ -265,16 +265,29 @@ func (l *search) parts(text string, depth int) (string, bool) {
 			continue
 		}
 		any := false
+		var b strings.Builder
 		for i, part := range stretches {
 			said, ok := l.joined(i, joint, part, depth+1)
-			stretches[i] = said
+			b.WriteString(said)
+			if i < len(stretches)-1 {
+				b.WriteString(l.joint(joint, ok))
+			}
 			any = any || ok
 		}
 		if any {
-			return strings.Join(stretches, joint), true
+			return b.String(), true
 		}
 	}
 	return text, false
+}
+
+// joint is how the language writes what stands between two sentences, behind one that it says: French has a space
+// before the colon. What was not said, such as a place in a file, keeps its own.
+func (l *search) joint(english string, said bool) string {
+	if said && l.noBreak != nil && (english == ": " || english == "; ") {
+		return " " + english
+	}
+	return english
 }
 
 // joined translates a part; what the code adds to a sentence begins with its joint, as in "; %d waiting".

@@ -59,7 +59,7 @@ func (p Paused) What() string {
 	}
 	what := fmt.Sprintf(format, p.Subject(), p.Since.Local().Format("2006-01-02 15:04"))
 	if p.Who != "" && !p.Itself {
-		what = fmt.Sprintf("%s, by %s", what, p.Who)
+		what += fmt.Sprintf(", by %s", p.Who)
 	}
 	switch {
 	case p.Waiting == 1:
