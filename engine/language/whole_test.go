@@ -1,6 +1,9 @@
 package language
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A short pattern takes no sentence apart that the catalog knows better.
 func TestShortPatterns(t *testing.T) {
@@ -18,6 +21,19 @@ func TestShortPatterns(t *testing.T) {
 	} {
 		if got := l.Text(english); got != want {
 			t.Errorf("%s\n got %s\nwant %s", english, got, want)
+		}
+	}
+}
+
+// TestFrenchColons has a space before the colon between sentences that were put together, and none behind a place.
+func TestFrenchColons(t *testing.T) {
+	l, _ := Find("fr")
+	for english, want := range map[string]string{
+		"2 records of rule anc have failed: see `culvert failures`":  "2 fiches de la règle anc ont échoué : voyez `culvert failures`",
+		"rules/anc.yaml:3:4: error: there is no action of this name": "rules/anc.yaml:3:4: ",
+	} {
+		if got := l.Text(english); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -193,7 +193,7 @@ func TestMessageInALanguage(t *testing.T) {
 		New: []notify.Condition{{Text: "12 records of rule anc-visit have failed: see `culvert failures`",
 			Since: time.Date(2026, 3, 9, 9, 30, 0, 0, time.UTC)}},
 		Digest: []string{"anc-visit: 60 received, 40 delivered, 12 failed; now 0 waiting, 0 held, 12 to look at"}}
-	if got, want := m.Subject(), "Culvert anc: 12 fiches de la règle anc-visit ont échoué: voyez `culvert failures`"; got != want {
+	if got, want := m.Subject(), "Culvert anc: 12 fiches de la règle anc-visit ont échoué : voyez `culvert failures`"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, want := range []string{"Demande votre attention :\n", "(depuis 09/03/2026 09:30)", "Le dernier jour :\n",
