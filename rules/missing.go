@@ -196,7 +196,7 @@ func IsPlaceholder(text string) bool {
 		return true
 	case same && digits[0] == '9':
 		return len(digits) >= 3
-	case len(digits) >= 7 && strings.Contains("01234567890123", digits):
+	case len(digits) >= 7 && strings.Contains("01234567890123", digits): //nolint:gocritic // a part of the row, as typed
 		return true // what people type to get on
 	}
 	return same && len(digits) >= 7 || len(digits) >= 10 && strings.HasSuffix(digits, "00000000")
