@@ -33,7 +33,7 @@ func (k Kind) Peek(ctx context.Context, b sources.Bound, env sources.Env, limit 
 	}
 	p := &pull{rule: &r}
 	for _, item := range slices.Backward(inOrder(items)) {
-		if p.wants(item) && item.Size != 0 && item.Size <= r.MaxBytes {
+		if item.Problem == "" && p.wants(item) && item.Size != 0 && item.Size <= r.MaxBytes {
 			return firstRows(ctx, place, item, &r, limit)
 		}
 	}
