@@ -17,7 +17,6 @@ import (
 	"github.com/culvert/culvert/engine/scaffold"
 	"github.com/culvert/culvert/engine/scaffold/form"
 	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/sources"
 )
 
 // beginData is what the page shows on which a rule is begun.
@@ -36,8 +35,8 @@ type beginData struct {
 type way struct{ Value, Name, Doc string }
 
 // ways lists them: a kind that needs a connection once for each that the project has.
-func ways(kinds []sources.Kind, connections []project.Connection) (list []way) {
-	for _, w := range scaffold.Ways(kinds) {
+func ways(all []scaffold.Way, connections []project.Connection) (list []way) {
+	for _, w := range all {
 		found := false
 		for _, c := range connections {
 			if w.Connection != "" && w.Connection == c.Kind {
@@ -102,7 +101,7 @@ func (s *Studio) beginning(r *http.Request) (beginData, error) {
 	}
 	err = s.local.Project(r.Context(), nil, func(p *project.Project) error {
 		if p.Config != nil {
-			d.Targets, d.Ways = targets(p), ways(s.c.Loader.Sources, p.Config.Connections)
+			d.Targets, d.Ways = targets(p), ways(scaffold.Ways(s.c.Loader.Sources), p.Config.Connections)
 		}
 		return nil
 	})
