@@ -20,11 +20,11 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look at the project and its machine, and say what to fix",
 		Long: `Look at what a run needs and say what to fix: rules, secrets, rights on folders, disk, watching,
-the address to listen on, the journal's database, and of each server whether it answers, its
+the address to listen on, the journal's database, of each server whether it answers, its
 certificate, clock and time zone, whether the synced metadata is that of the server, and whether
-the account may write what the rules write. It changes nothing and may be asked beside a run; ask
-as the user of the service (culvert-project PROJECT doctor). Exit code 0 when all is well or only
-warned of, 1 when something does not work.`,
+the account may write what the rules write, and of each connection whether it lets us in. It
+changes nothing and may be asked beside a run; ask as the user of the service (culvert-project
+PROJECT doctor). Exit code 0 when all is well or only warned of, 1 when something does not work.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {

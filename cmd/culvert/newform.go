@@ -23,7 +23,7 @@ type formFlags struct{ file, xlsform, name, tool string }
 func (f *formFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.file, "form", "", "the definition of the form: XLSForm, XForm, asset of KoboToolbox, or CommCare "+
 		"app structure")
-	flags.StringVar(&f.xlsform, "xlsform", "", "the same, where it is an XLSForm")
+	flags.StringVar(&f.xlsform, "xlsform", "", "the same as --form, of an XLSForm")
 	flags.StringVar(&f.name, "form-name", "", "which form of a CommCare app: its name, module / name, or xmlns")
 	flags.StringVar(
 		&f.tool,

@@ -97,6 +97,7 @@ func Run(ctx context.Context, o Options) *Report {
 		}
 		d.server(ctx, &o.Project.Config.Servers[i])
 	}
+	d.connections(ctx)
 	return d.report
 }
 

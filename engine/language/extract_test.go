@@ -71,7 +71,7 @@ var more = []string{
 	"enrollment", "event", "relationship", "wrote",
 	"%s, mandatory", "%q is another word for it", "%d field", "%d fields",
 
-	"%s of %s: %s",
+	"%s of %s: %s", "the %s folder of rule %s does not work: %s",
 	"when", "who", "did", "what", "why", ", by %s",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
 	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record",

@@ -33,7 +33,7 @@ func (w *writer) write() {
 		w.line("    %s: %s", w.place.key, yamlnode.Text(w.place.expr))
 	} else {
 		w.line("# lookups:   the place that a record is of is mandatory: %s", comment(w.place.ask))
-		w.line("#   place: {in: organisationUnits, code: …}   by id, code, name, or attribute: {NAME: …}")
+		w.line("#   place: {in: organisationUnits, code: …} # by id, code, name, or attribute: {NAME: …}")
 		w.missing("the place (lookups and org_unit)")
 	}
 	w.valueMaps()

@@ -270,7 +270,7 @@ func TestPing(t *testing.T) {
 		{"scheme", func(c *sources.Connection) { c.URL = "https://mail.example.org" }, "none of an IMAP server"},
 		{"folder", func(c *sources.Connection) { c.URL += "/INBOX" }, "holds a folder"},
 		{"user", func(c *sources.Connection) { c.URL = "imaps://a:secret@" + server.Address }, "holds a user"},
-		{"tls at the wrong port", func(c *sources.Connection) { c.URL = "imaps://" + server.StartTLS }, "speak to"},
+		{"tls at the wrong port", func(c *sources.Connection) { c.URL = "imaps://" + server.StartTLS }, "does not speak TLS here"},
 		{"token", func(c *sources.Connection) {
 			c.Own["token_url"], c.Own["client_id"], c.Own["client_secret"] = provider.URL, "app", "s"
 			c.Password = ""

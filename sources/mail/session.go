@@ -121,7 +121,7 @@ func (a address) dial(ctx context.Context, c sources.Connection) (*session, erro
 		secured := tls.Client(raw, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = raw.Close() // it is of no use
-			return nil, fmt.Errorf("speak to %s: %w", a.host, err)
+			return nil, remote.Unreached(net.JoinHostPort(a.host, a.port), err)
 		}
 		s.client = imapclient.New(secured, options)
 		return s, a.greeted(s)
@@ -153,7 +153,7 @@ func (a address) dial(ctx context.Context, c sources.Connection) (*session, erro
 func (a address) reach(ctx context.Context) (*remote.Conn, error) {
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(a.host, a.port))
 	if err != nil {
-		return nil, fmt.Errorf("reach %s: %w", a.host, err)
+		return nil, remote.Unreached(net.JoinHostPort(a.host, a.port), err)
 	}
 	return &remote.Conn{Conn: raw}, nil
 }

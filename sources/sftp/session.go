@@ -48,7 +48,7 @@ func connect(ctx context.Context, c sources.Connection) (*session, error) {
 	defer cancel()
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("reach %s: %w", address, err)
+		return nil, remote.Unreached(address, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()

@@ -222,7 +222,7 @@ func TestTrustsOnlyTheKnownKey(t *testing.T) {
 			"does not let this user in"},
 		{"no private key", server.Address, map[string]string{"host_key": server.HostKey, "private_key": "x"}, "",
 			"the private key, or its passphrase, cannot be used"},
-		{"nobody there", "127.0.0.1:1", map[string]string{"host_key": server.HostKey}, "", "reach 127.0.0.1:1"},
+		{"nobody there", "127.0.0.1:1", map[string]string{"host_key": server.HostKey}, "", "nothing listens at 127.0.0.1:1"},
 		{"another scheme", "https://files.example.org", map[string]string{"host_key": server.HostKey}, "", "none of an SFTP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

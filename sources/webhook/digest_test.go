@@ -366,6 +366,28 @@ func TestDigestKeepsSecrets(t *testing.T) {
 	}
 }
 
+// TestDigestBegunQuietly wants no line in the log for what each phone begins with: it waits to be asked for its password.
+func TestDigestBegunQuietly(t *testing.T) {
+	for _, c := range []struct {
+		header, value string
+		logged        bool
+	}{
+		{"X-OpenRosa-Version", "1.0", false},
+		{"X-Other", "1.0", true},
+	} {
+		var log bytes.Buffer
+		h, _ := guarded(t, Config{Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		r := httptest.NewRequest(http.MethodPost, submitted, nil)
+		r.Header.Set(c.header, c.value)
+		if w := send(h, r); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: answered %d", c.header, w.Code)
+		}
+		if logged := strings.Contains(log.String(), "refused"); logged != c.logged {
+			t.Errorf("%s: logged: %s", c.header, log.String())
+		}
+	}
+}
+
 func FuzzDigest(f *testing.F) {
 	f.Add(`username="phone", realm="culvert", nonce="AAAA", uri="/anc/submission?deviceID=collect%3Aabc", response="00", qop=auth, nc=00000001, cnonce="x", algorithm=MD5`)
 	f.Add(`username*=UTF-8''%zz, a="\`)

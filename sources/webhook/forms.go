@@ -142,8 +142,8 @@ func (c *configReader) forms(at string) []string {
 	}
 	if _, ok := hosting(at); !ok && at != "" {
 		c.Wrong(c.Config.Get("path"), "forms", fmt.Sprintf("phones that get their forms here cannot submit them to %s", at),
-			fmt.Sprintf("write path: %s%s, and give phones the address without %s",
-				strings.TrimSuffix(strings.TrimSuffix(at, below), "/"), submissionEnd, submissionEnd))
+			fmt.Sprintf("write path: %s, and give phones the address without %s",
+				strings.TrimSuffix(strings.TrimSuffix(at, below), "/")+submissionEnd, submissionEnd))
 	}
 	if c.Config.Get("table") != nil {
 		c.Wrong(n, "forms", "phones submit forms, no tables", "take table: out, or forms:")
@@ -212,7 +212,10 @@ func checkForm(file string, named diag.Place, at string, files sources.Files,
 	report func(diag.Diagnostic)) *openrosa.Form {
 	text, err := files.Read(file)
 	if err != nil {
-		hint := diag.Suggest(path.Base(file), files.List(path.Dir(file)), "files")
+		others := slices.DeleteFunc(files.List(path.Dir(file)), func(name string) bool {
+			return path.Ext(name) != ".xml" || name == path.Base(file)
+		})
+		hint := diag.Suggest(path.Base(file), others, "files")
 		report(finding(diag.Error, "form-file", named, err.Error(), hint))
 		return nil
 	}

@@ -23,6 +23,7 @@ const (
 type answerer struct {
 	w        http.ResponseWriter
 	openRosa bool
+	begins   bool // a phone that has not been asked for its name and password yet, as each one begins
 }
 
 // holdsSubmission tells whether a body is an OpenRosa submission, for clients whose header a proxy has dropped.

@@ -32,6 +32,7 @@ var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-K
 // ServeHTTP takes the records of a request, or says what the path expects.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answerer{w: w, openRosa: r.Header.Get(openRosaVersion) != ""}
+	a.begins = a.openRosa && r.Header.Get("Authorization") == ""
 	t := h.routes.Load()
 	if e, asked := t.hosts(r.URL.Path); e != nil {
 		h.handOut(a, r, e, asked)
@@ -358,7 +359,11 @@ func (h *Handler) refused(a *answerer, e *endpoint, err error) {
 		no = &refusal{http.StatusServiceUnavailable, "the request cannot be handled now", "send it again"}
 		a.w.Header().Set("Retry-After", "60")
 	}
-	h.config.Log.Info("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
+	if no.status == http.StatusUnauthorized && a.begins {
+		h.config.Log.Debug("asked a phone for its credentials", "path", e.path)
+	} else {
+		h.config.Log.Info("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
+	}
 	a.refuse(no)
 }
 
