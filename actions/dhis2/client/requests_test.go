@@ -243,3 +243,25 @@ func BenchmarkImport(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "objects/s")
 }
+
+// TestAssignedEventsFirst sends the events that have users before those that have none: behind those DHIS2 finds no
+// user by its uid.
+func TestAssignedEventsFirst(t *testing.T) {
+	payload := &TrackerPayload{Events: []Event{{Event: "v1"}, {Event: "v2", AssignedUser: &AssignedUser{UID: "k5pApcKQnIw"}},
+		{Event: "v3"}, {Event: "v4", AssignedUser: &AssignedUser{Username: "clerk"}}}}
+	c, got := note(t, "2.43.1", func(asked) *http.Response { return text(200, goodReport) })
+	if _, err := c.ImportTracker(context.Background(), payload, TrackerOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var sent struct{ Events []struct{ Event string } }
+	if err := json.Unmarshal([]byte((*got)[0].Body), &sent); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, e := range sent.Events {
+		order = append(order, e.Event)
+	}
+	if strings.Join(order, " ") != "v2 v4 v1 v3" || payload.Events[0].Event != "v1" {
+		t.Errorf("sent in the order %v", order)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -266,5 +267,16 @@ func wireEvents(list []Event, minor int) []wireEvent {
 		}
 		out[i] = w
 	}
+	// DHIS2 finds the users of events up to the first event without one, and says that those behind it do not
+	// exist, where they are named by uid (AssignedUserPreprocessor).
+	slices.SortStableFunc(out, func(a, b wireEvent) int {
+		switch {
+		case (a.AssignedUser == nil) == (b.AssignedUser == nil):
+			return 0
+		case a.AssignedUser != nil:
+			return -1
+		}
+		return 1
+	})
 	return out
 }
