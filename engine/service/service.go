@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -167,11 +168,7 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 		return nil, err
 	}
 	s.current.Store(&project.Project{Dir: s.o.Dir, Config: config})
-	stamp, err := s.fingerprint()
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.o.Loader.Load(ctx, s.o.Dir)
+	p, stamp, err := s.steady(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -182,11 +179,32 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 		}
 	}
 	p.CheckEnvironment(s.o.Loader.Sources)
-	s.current.Store(p)
 	s.reload.stamp = stamp
 	s.reload.lost(p, time.Now())
 	s.started = p.Config
 	return p, nil
+}
+
+// steadyTries is how often the project is read at the start while what it reads seems to change.
+const steadyTries = 3
+
+// steady reads the project and gives the version of its files that it is of. It is read again where its rules read
+// files beside those that rules usually read, which the first look did not count: else run would read it a second
+// time as soon as it works. What goes on changing is left to run, which sees that the version is another.
+func (s *Service) steady(ctx context.Context) (p *project.Project, stamp [sha256.Size]byte, err error) {
+	for range steadyTries {
+		if stamp, err = s.fingerprint(); err != nil {
+			return nil, stamp, err
+		}
+		if p, err = s.o.Loader.Load(ctx, s.o.Dir); err != nil {
+			return nil, stamp, err
+		}
+		s.current.Store(p)
+		if now, err := s.fingerprint(); err == nil && now == stamp {
+			break
+		}
+	}
+	return p, stamp, nil
 }
 
 // servers makes the targets of a project. For a server whose secret is missing everything waits
