@@ -17,7 +17,17 @@ import (
 // spoken are the commands whose output is for people alone, line by line.
 var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume",
 	"validate", "try", "test", "sync", "plan", "doctor", "import", "init", "new", "forget", "backup", "restore", "rekey",
-	"migrate-store", "studio", "convert"}
+	"migrate-store", "studio", "convert", "user", "notify", "sample", "service"}
+
+// isSpoken tells whether the output of a command, or of the one that it belongs to, is for people alone.
+func isSpoken(c *cobra.Command) bool {
+	for ; c != nil; c = c.Parent() {
+		if slices.Contains(spoken, c.Name()) {
+			return true
+		}
+	}
+	return false
+}
 
 // forPrograms are the formats of findings that programs read, in English unless --lang asks for another language.
 var forPrograms = []string{"json", "sarif", "junit"}
@@ -33,13 +43,13 @@ func (a *app) speak(c *cobra.Command) error {
 		a.language = l
 	} else if l, ok := language.Find(environment()); ok {
 		a.language = l
-	} else if slices.Contains(spoken, c.Name()) {
+	} else if isSpoken(c) {
 		if config, _, _, err := project.ReadConfig(a.dir); err == nil {
 			a.language = config.Language
 		}
 	}
 	format := c.Flags().Lookup("format")
-	if a.language != nil && slices.Contains(spoken, c.Name()) && (format == nil || format.Value.String() == "text") {
+	if a.language != nil && isSpoken(c) && (format == nil || format.Value.String() == "text") {
 		a.stdout = &language.Writer{To: a.stdout, Language: a.language}
 	}
 	return nil

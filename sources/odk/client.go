@@ -2,8 +2,10 @@ package odk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -105,16 +107,22 @@ const maxDepth = 64
 
 func (c *client) page(ctx context.Context, at *url.URL) (page, error) {
 	reply, err := c.get.Get(ctx, at)
+	if refused, ok := errors.AsType[*httpget.Error](err); ok && refused.Status == http.StatusNotFound {
+		refused.Hint = elsewhere
+	}
 	if err != nil {
 		return page{}, err
 	}
 	return decodePage(reply.Body)
 }
 
+// elsewhere says what to look at where there is no feed.
+const elsewhere = "check the address of the connection, the number of the project, and the id of the form or the name of the " +
+	"entity list"
+
 func decodePage(text []byte) (page, error) {
 	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of an OData feed",
-		Hint: "check the address of the connection, the number of the project, and the id of the form or the name of the " +
-			"entity list"}}
+		Hint: elsewhere}}
 	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {
 		return page{}, strange

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/sourcetest"
 )
 
@@ -267,5 +269,23 @@ func TestEntitiesAfterACrash(t *testing.T) {
 	}
 	if !strings.HasPrefix(p.cursor(), "odk.entities/people/3/all people") {
 		t.Error(p.cursor())
+	}
+}
+
+// TestNoSuchFeed says what may be written wrongly where Central has no such project, form or list.
+func TestNoSuchFeed(t *testing.T) {
+	l := newList(t)
+	c, err := newClient(sources.Connection{Name: "c", URL: l.URL, Username: "a@example.org", Password: "s3cret"},
+		slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(l.URL + "/v1/projects/3/datasets/nobody.svc/Entities?$top=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.page(t.Context(), at)
+	if e, ok := errors.AsType[*httpget.Error](err); !ok || e.Status != http.StatusNotFound || e.Hint != elsewhere {
+		t.Errorf("%v", err)
 	}
 }
