@@ -286,7 +286,11 @@ func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffo
 		}
 	}
 	if n := len(draft.Unused); n > 0 {
-		fmt.Fprintf(a.stdout, "not used of the sample, as the comment above actions: lists: %s\n", count(int64(n), "field", "fields"))
+		fmt.Fprintf(
+			a.stdout,
+			"not used of the sample, as the comment above actions: lists: %s\n",
+			count(int64(n), "field", "fields"),
+		)
 	}
 	clock := &rehearsal.TestClock{}
 	a.loader.Now = clock.Now

@@ -143,8 +143,12 @@ func (p *Project) circle(way []hop) diag.Diagnostic {
 		Hint: "have `when:` leave out what Culvert itself wrote, such as `trigger.updated_by != \"culvert\"` with the name of " +
 			"its account at the server that is read, or read one org unit here and another there"}}
 	if len(way) == 1 {
-		d.Message = fmt.Sprintf("the rule writes what it reads, program %q of server %s: each object that it writes comes to it "+
-			"as a new one, without end", program, server)
+		d.Message = fmt.Sprintf(
+			"the rule writes what it reads, program %q of server %s: each object that it writes comes to it "+
+				"as a new one, without end",
+			program,
+			server,
+		)
 		return d
 	}
 	names := make([]string, len(way))
@@ -154,8 +158,13 @@ func (p *Project) circle(way []hop) diag.Diagnostic {
 			d.Related = append(d.Related, diag.Related{Place: h.rule.Rule.Trigger.Config.Place(), Message: "it goes on here"})
 		}
 	}
-	d.Message = fmt.Sprintf("the rules %s pass the same objects around: what comes back to program %q of server %s is new "+
-		"there, without end", diag.Names(names, "and"), program, server)
+	d.Message = fmt.Sprintf(
+		"the rules %s pass the same objects around: what comes back to program %q of server %s is new "+
+			"there, without end",
+		diag.Names(names, "and"),
+		program,
+		server,
+	)
 	return d
 }
 

@@ -310,7 +310,11 @@ func (p *Project) serverEnv(name string) (rules.ServerEnv, *diag.Problem) {
 	if problem != nil {
 		return rules.ServerEnv{}, problem
 	}
-	return rules.ServerEnv{Name: s.Name, Directory: p.Indexes[s.Name].Directory(), Asked: AskedKind(p.Indexes[s.Name])}, nil
+	return rules.ServerEnv{
+		Name:      s.Name,
+		Directory: p.Indexes[s.Name].Directory(),
+		Asked:     AskedKind(p.Indexes[s.Name]),
+	}, nil
 }
 
 func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {

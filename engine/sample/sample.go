@@ -91,7 +91,9 @@ func Keeps(p *project.Project, t *rules.Trigger, rule *project.Rule, server stri
 }
 
 // period matches the periods of DHIS2 that are no day.
-var period = regexp.MustCompile(`^\d{4}((0[1-9]|1[0-2])B?|(Sun|Sat|Thu|Wed|Bi)?W\d{1,2}|Q[1-4]|S[12]|Nov|Oct|July|April)?$`)
+var period = regexp.MustCompile(
+	`^\d{4}((0[1-9]|1[0-2])B?|(Sun|Sat|Thu|Wed|Bi)?W\d{1,2}|Q[1-4]|S[12]|Nov|Oct|July|April)?$`,
+)
 
 // statuses are those of enrollments and events in DHIS2.
 var statuses = []string{"ACTIVE", "COMPLETED", "CANCELLED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"}

@@ -22,8 +22,12 @@ type Way struct {
 
 // variants are ways that are no kind of trigger of their own.
 var variants = []Way{
-	{Name: "openrosa", Kind: "webhook", Doc: "Records are submissions of ODK Collect or KoboCollect, sent straight to Culvert.",
-		example: "webhook: {path: /openrosa/submission}"},
+	{
+		Name:    "openrosa",
+		Kind:    "webhook",
+		Doc:     "Records are submissions of ODK Collect or KoboCollect, sent straight to Culvert.",
+		example: "webhook: {path: /openrosa/submission}",
+	},
 	{Name: "http", Kind: "schedule", Doc: "Records are what a web API answers, asked for at fixed times.",
 		example: "schedule: {every: 1h, http: {url: \"https://api.example.org/records\"}}"},
 }

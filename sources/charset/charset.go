@@ -95,7 +95,11 @@ func UTF8(text []byte, declared string) ([]byte, error) {
 		case letters.Plain():
 			return text, nil
 		case letters.Doubtful():
-			return nil, &Error{Encoding: shorten(declared), Line: 1 + bytes.Count(text[:letters.first], []byte("\n")), Doubt: true}
+			return nil, &Error{
+				Encoding: shorten(declared),
+				Line:     1 + bytes.Count(text[:letters.first], []byte("\n")),
+				Doubt:    true,
+			}
 		}
 	default:
 		if enc = UnmarkedUTF16(text); enc != nil {

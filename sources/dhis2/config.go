@@ -115,8 +115,12 @@ func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) {
 var (
 	needs = map[string][]string{readEvents: {"program"}, readPeople: {"program"}, readValues: {"data_set", "org_unit"},
 		readAnalytics: {"data", "periods", "org_unit"}}
-	takes = map[string][]string{readEvents: {"program", "stage"}, readPeople: {"program"}, readValues: {"data_set", "from"},
-		readAnalytics: {"data", "periods", "level", "category_option_combos", "attribute_option_combos"}}
+	takes = map[string][]string{
+		readEvents:    {"program", "stage"},
+		readPeople:    {"program"},
+		readValues:    {"data_set", "from"},
+		readAnalytics: {"data", "periods", "level", "category_option_combos", "attribute_option_combos"},
+	}
 )
 
 // Sample decodes a sample into record bodies: one record, or a list of them.

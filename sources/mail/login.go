@@ -68,7 +68,9 @@ type xoauth2 struct{ user, token string }
 
 // Start gives the token.
 func (x *xoauth2) Start() (mechanism string, response []byte, err error) {
-	return "XOAUTH2", []byte("user=" + x.user + "\x01auth=" + strings.Join([]string{"Bearer", x.token}, " ") + "\x01\x01"), nil
+	return "XOAUTH2", []byte(
+		"user=" + x.user + "\x01auth=" + strings.Join([]string{"Bearer", x.token}, " ") + "\x01\x01",
+	), nil
 }
 
 // Next answers why the token was refused, which a server tells before it says no.

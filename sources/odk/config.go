@@ -168,7 +168,10 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Review = c.Words("review", reviews)
 	switch form, list := c.Config.Key("form"), c.Config.Key("entity_list"); {
 	case form == nil && list == nil:
-		c.Missing("form or entity_list", "write what stands behind /forms/ or /entity-lists/ in the address of what is pulled")
+		c.Missing(
+			"form or entity_list",
+			"write what stands behind /forms/ or /entity-lists/ in the address of what is pulled",
+		)
 	case form != nil && list != nil:
 		c.Wrong(list, "two-feeds", "the trigger pulls two things, a form and an entity list",
 			"keep one, and make another rule for the other")

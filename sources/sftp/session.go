@@ -160,7 +160,9 @@ func hostKey(c sources.Connection, address string) (ssh.HostKeyCallback, []strin
 	}
 	want, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
 	if err != nil {
-		return nil, nil, errors.New(`host_key is neither a public key ("ssh-ed25519 AAAA...") nor a fingerprint ("SHA256:...")`)
+		return nil, nil, errors.New(
+			`host_key is neither a public key ("ssh-ed25519 AAAA...") nor a fingerprint ("SHA256:...")`,
+		)
 	}
 	return func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		if !bytes.Equal(key.Marshal(), want.Marshal()) {

@@ -90,7 +90,10 @@ func testIdentify(t *testing.T, p Place) {
 	duplicates, err := j.Append(t.Context(), []*journal.Record{again}, nil)
 	must(t, err)
 	diff(t, "the third one again", duplicates, []bool{true})
-	n, err = j.Identify(t.Context(), []journal.Identification{{Seq: third.Seq, Rule: "anc", From: "visit-1", ID: "x", Key: "x"}})
+	n, err = j.Identify(
+		t.Context(),
+		[]journal.Identification{{Seq: third.Seq, Rule: "anc", From: "visit-1", ID: "x", Key: "x"}},
+	)
 	must(t, err)
 	diff(t, "of what is settled", n, int64(0))
 	check(t, j)

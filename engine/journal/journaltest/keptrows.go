@@ -10,8 +10,13 @@ import (
 // testKeptRows keeps rows of a file that went through, at their places: lookups find those before a place by key.
 func testKeptRows(t *testing.T, p Place) {
 	j := open(t, p)
-	f := journal.File{File: sources.File{ID: "f1", Rule: "anc", Name: "march.csv"}, State: journal.FileOpen, Next: 1, Owner: "one",
-		Places: 5}
+	f := journal.File{
+		File:   sources.File{ID: "f1", Rule: "anc", Name: "march.csv"},
+		State:  journal.FileOpen,
+		Next:   1,
+		Owner:  "one",
+		Places: 5,
+	}
 	_, err := j.AddFile(t.Context(), &f)
 	must(t, err)
 	later := record("anc", "form-1", "A")

@@ -178,8 +178,14 @@ func (s *Server) certificate(t testing.TB) tls.Certificate {
 
 // Connection is the mailbox as culvert.yaml names it.
 func (s *Server) Connection() sources.Connection {
-	return sources.Connection{Name: "reports", Kind: "mail", URL: "imaps://" + s.Address, Username: User, Password: Password,
-		Own: map[string]string{"ca_file": s.CAFile}}
+	return sources.Connection{
+		Name:     "reports",
+		Kind:     "mail",
+		URL:      "imaps://" + s.Address,
+		Username: User,
+		Password: Password,
+		Own:      map[string]string{"ca_file": s.CAFile},
+	}
 }
 
 // Renumber makes the mailbox anew, as a server does whose index was lost: mails that are delivered then have other
