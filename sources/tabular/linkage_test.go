@@ -3,6 +3,7 @@ package tabular
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,12 +69,10 @@ func centralRows() []map[string]any {
 	}
 }
 
-// TestNamedTable: the forms' own table by its name has its repeat groups, too; one of several tables stands alone.
+// TestNamedTable: the forms' own table by its name has its repeat groups, too, also where there are several forms.
 func TestNamedTable(t *testing.T) {
-	forms := func() []map[string]any {
-		return []map[string]any{{"SubmissionDate": "2026-03-01T08:10:00.000Z", "facility": "C1", "KEY": "uuid:1"},
-			{"SubmissionDate": "2026-03-02T08:10:00.000Z", "facility": "C2", "KEY": "uuid:2"}}
-	}
+	visits := [][2]string{{"house-hold-visit.csv", "day,KEY\n1,uuid:8\n"},
+		{"house-hold-visit-seen.csv", "who,PARENT_KEY,KEY\nAda,uuid:8,uuid:8/seen[1]\n"}}
 	central := [][2]string{tabulartest.CentralDoses, tabulartest.CentralMembers, tabulartest.CentralForms}
 	for _, c := range []struct {
 		name, sheet string
@@ -83,7 +82,11 @@ func TestNamedTable(t *testing.T) {
 		{"the forms", "house-hold", central, centralRows()},
 		{"the forms with the log", "house-hold.csv", append([][2]string{{"log.csv", "instance ID,event,node\nuuid:1,a,\n"}},
 			central...), centralRows()},
-		{"one of two", "house-hold", append([][2]string{{"other.csv", "a\n1\n"}}, central...), forms()},
+		{"one of two", "house-hold", append([][2]string{{"other.csv", "a\n1\n"}}, central...), centralRows()},
+		{"a form named like another", "house-hold", append(slices.Clone(visits), central...), centralRows()},
+		{"the longer name", "house-hold-visit", append(slices.Clone(visits), central...), []map[string]any{
+			{"day": "1", "KEY": "uuid:8", "seen": []any{body{"who": "Ada", "KEY": "uuid:8/seen[1]"}}}}},
+		{"no group of its own", "other", append([][2]string{{"other.csv", "a\n1\n"}}, central...), []map[string]any{{"a": "1"}}},
 		{"a group", "house-hold-dose~1", central, []map[string]any{{"vaccine": "bcg",
 			"PARENT_KEY": "uuid:1/g/mem-ber[2]", "KEY": "uuid:1/g/mem-ber[2]/dose[1]"}}},
 	} {

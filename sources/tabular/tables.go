@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,53 +38,44 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 	return r.joinTables(place, entries, names, named, f)
 }
 
-// joinTables opens the one table that is not of a repeat group, and joins the others to it. A table that is named
-// stands alone where it is of a repeat group itself, or where nothing says to which of several the groups belong.
+// joinTables opens the one table that is not of a repeat group, and joins the others to it. Of several such tables
+// one is named, and has the groups whose names begin with its own, as ODK Central names them. A table that is of a
+// repeat group itself stands alone where it is named.
 func (r *Reader) joinTables(place string, entries []*zip.File, names []string, named int, f Format) (rowSource, error) {
-	main := -1
-	repeats, audits := map[int]bool{}, map[int]bool{}
 	probe := f
 	probe.Columns = nil
-	for i, e := range entries {
-		t, err := r.openTable(place, e, probe)
-		var unusable *FileError
-		if err != nil && !errors.As(err, &unusable) {
-			return nil, err
-		}
-		if err == nil {
-			repeats[i] = isRepeat(t.header())
-			if audits[i] = isAudit(t.header()); audits[i] && named < 0 {
-				r.unread = append(r.unread, names[i])
-			}
-			if err := t.close(); err != nil {
-				return nil, err
-			}
-		}
-		if i == named && (repeats[i] || audits[i]) {
-			return r.openTable(place, e, f)
-		}
-		if !repeats[i] && !audits[i] {
-			if main >= 0 && named >= 0 {
-				return r.openTable(place, entries[named], f)
-			}
-			if main >= 0 {
-				return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
-					Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
-					Hint:    "say which one with sheet: it has " + listColumns(names)}}
-			}
-			main = i
-		}
+	roots, repeats, err := r.sortTables(place, entries, names, named, probe)
+	if err != nil {
+		return nil, err
 	}
-	if main < 0 {
+	main := named
+	switch {
+	case named >= 0 && !slices.Contains(roots, named): // a group, or a log
+		return r.openTable(place, entries[named], f)
+	case len(roots) == 0:
 		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
 			Message: "every table in the zip is one of a repeat group",
 			Hint:    "export the form together with them"}}
+	case len(roots) == 1:
+		main = roots[0]
+	case named < 0:
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
+			Hint:    "say which one with sheet: it has " + listColumns(names)}}
+	default:
+		maps.DeleteFunc(repeats, func(i int, _ bool) bool { return groupOwner(names, roots, i) != named })
 	}
 	source, err := r.openTable(place, entries[main], f)
 	if err != nil {
 		return nil, err
 	}
-	join := newJoin(source, slices.Delete(slices.Clone(names), main, main+1), f)
+	var others []string
+	for i, name := range names {
+		if i != main && (len(roots) == 1 || repeats[i]) {
+			others = append(others, name)
+		}
+	}
+	join := newJoin(source, others, f)
 	if join == nil {
 		return source, nil
 	}
@@ -100,6 +92,48 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, n
 		}
 	}
 	return join.source(), nil
+}
+
+// sortTables tells the tables that stand by themselves from those of repeat groups. Logs are neither, and count as
+// unread where no table is named.
+func (r *Reader) sortTables(place string, entries []*zip.File, names []string, named int, f Format) (
+	roots []int, repeats map[int]bool, err error) {
+	repeats = map[int]bool{}
+	for i, e := range entries {
+		t, err := r.openTable(place, e, f)
+		var unusable *FileError
+		switch {
+		case errors.As(err, &unusable):
+			roots = append(roots, i)
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		switch header := t.header(); {
+		case isRepeat(header):
+			repeats[i] = true
+		case !isAudit(header):
+			roots = append(roots, i)
+		case named < 0:
+			r.unread = append(r.unread, names[i])
+		}
+		if err := t.close(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return roots, repeats, nil
+}
+
+// groupOwner gives which of several tables a repeat group is of: the one whose name the group's begins with, the
+// longest of them; -1: none.
+func groupOwner(names []string, roots []int, group int) int {
+	owner := -1
+	for _, i := range roots {
+		if strings.HasPrefix(names[group], names[i]+"-") && (owner < 0 || len(names[i]) > len(names[owner])) {
+			owner = i
+		}
+	}
+	return owner
 }
 
 func (r *Reader) openTable(place string, e *zip.File, f Format) (rowSource, error) {
