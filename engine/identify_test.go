@@ -52,6 +52,7 @@ func TestRecordsTakenUnderABrokenRule(t *testing.T) {
 	w.accept(item("visits", "a", "p", 1))
 	w.accept(item("visits", "a", "p", 2))
 	w.accept(item("visits", "b", "p", 3))
+	w.until("all are held", func() bool { return w.states()[journal.Held] == 3 })
 	w.runner.Swap(testProgram(t, "visits"))
 	w.until("the ids are given", h.halted.Load)
 	w.accept(item("visits", "a", "p", 4))

@@ -41,7 +41,7 @@ for part in api.post_partitioned("metadata", json={"organisationUnits": [dict(un
     check("metadata in parts", part.json()["status"] == "OK", part.text)
 check("org unit deleted", api.delete("organisationUnits/pyOrgUnit05").status_code == 200)
 check("data store", api.post("dataStore/py/settings", json={"a": 1}).status_code == 201 and api.get("dataStore/py/settings").json() == {"a": 1})
-for path in ("organisationUnits/aaaaaaaaaaa", "nonsense", "analytics"):
+for path in ("organisationUnits/aaaaaaaaaaa", "nonsense"):
     try:
         api.get(path)
         failed.append(f"{path} is there")
